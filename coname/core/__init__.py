@@ -1,0 +1,1 @@
+"""Pure computation: hashes, indices, proofs, policies. No Twisted, no files, no sockets, no clock."""

@@ -1,0 +1,111 @@
+"""The seams between the rooms, as zope interfaces. Each implementation's tests open with ``verifyObject``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from twisted.internet.defer import Deferred
+from zope.interface import Attribute, Interface
+
+if TYPE_CHECKING:
+    from coname.keyserver.answers import Answer
+    from coname.messages.client_pb2 import LookupRequest, UpdateRequest
+
+
+class Put(NamedTuple):
+    """One record to write."""
+
+    key: bytes
+    value: bytes
+
+
+class Delete(NamedTuple):
+    """One record to remove; removing what is not there is no error."""
+
+    key: bytes
+
+
+Write = Put | Delete
+
+
+class CommittedEntry(NamedTuple):
+    """An entry of the replicated log that will never change again.
+
+    :param index: its place in the log, from 1, without gaps.
+    :param data: what was proposed; empty for an entry of the engine's own.
+    """
+
+    index: int
+    data: bytes
+
+
+class IKeyValueStore(Interface):
+    """An ordered map from bytes to bytes on one disk. All methods may be called from any thread.
+
+    A failing disk or damaged data raises `coname.errors.Corrupt`, never reads as an absent key.
+    """
+
+    def get(key: bytes) -> bytes | None:
+        """The value under `key`, or None if there is none. Takes microseconds; may be called in the reactor."""
+
+    def iterate(start: bytes, stop: bytes, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
+        """The records with start <= key < stop, in order of key (descending if `reverse`), as of this call."""
+
+    def write(writes: Sequence[Write], sync: bool) -> None:
+        """Apply all of `writes`, in order, or none. Blocks: call it from a thread.
+
+        :param sync: return only when this write and all before it would survive the loss of power.
+        """
+
+    def close() -> None:
+        """Release files and locks. Calling it again does nothing."""
+
+
+class ILogReplicator(Interface):
+    """A log on which all replicas agree.
+
+    Life: `start` once; then `propose` and `waitCommitted` as often as wanted; `stop` once.
+    """
+
+    leading: bool = Attribute("Whether this replica probably leads: only a hint on who should propose delimiters.")
+
+    def start(applied: int) -> Deferred[None]:
+        """Begin. Committed entries after index `applied` will be delivered. Fires when proposals are taken."""
+
+    def propose(data: bytes) -> Deferred[None]:
+        """Ask for `data` to be appended. Promises nothing: it fires when the engine has taken the entry, or fails with
+        `coname.errors.Unavailable`; whether and where it is committed shows only in `waitCommitted`."""
+
+    def waitCommitted() -> Deferred[Sequence[CommittedEntry]]:
+        """The next committed entries, at least one, in order, each delivered once. One call at a time. An entry is
+        durable on enough replicas to survive before it is delivered."""
+
+    def applied(index: int) -> None:
+        """The database holds the effects of all entries up to `index`, durably: the log may forget them."""
+
+    def onLeaderChange(listener: Callable[[], None]) -> None:
+        """Call `listener` in the reactor whenever `leading` changes."""
+
+    def stop() -> Deferred[None]:
+        """Stop. A pending `waitCommitted` fails with CancelledError; nothing is delivered after this was called."""
+
+
+class IKeyserver(Interface):
+    """What the fronts are given: they decode, call, and encode."""
+
+    realm: str = Attribute("The realm's name.")
+    inRotation: bool = Attribute("Whether load balancers should send requests here. Fronts read it; the signals "
+                                 "USR1 (out), USR2 (in) and the manhole set it.")
+
+    def lookup(request: LookupRequest) -> Answer:
+        """Answer a lookup at once.
+
+        :raises coname.errors.ConameError: InvalidRequest, QuorumUnmet, EpochUnknown, Unavailable, Corrupt.
+        """
+
+    def update(request: UpdateRequest) -> Deferred[Answer]:
+        """Admit, propose, wait until the requested quorum has ratified the epoch that holds the update.
+
+        Fails with InvalidRequest, Refused and their kinds, Overloaded, TimedOut, Unavailable.
+        """

@@ -1,0 +1,48 @@
+from coname.messages import client_pb2 as _client_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class LogEntry(_message.Message):
+    __slots__ = ("steps",)
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    steps: _containers.RepeatedCompositeFieldContainer[KeyserverStep]
+    def __init__(self, steps: _Optional[_Iterable[_Union[KeyserverStep, _Mapping]]] = ...) -> None: ...
+
+class KeyserverStep(_message.Message):
+    __slots__ = ("UID", "epoch_delimiter", "replica_signed", "verifier_signed", "update")
+    UID_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_DELIMITER_FIELD_NUMBER: _ClassVar[int]
+    REPLICA_SIGNED_FIELD_NUMBER: _ClassVar[int]
+    VERIFIER_SIGNED_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_FIELD_NUMBER: _ClassVar[int]
+    UID: int
+    epoch_delimiter: EpochDelimiter
+    replica_signed: _client_pb2.SignedEpochHead
+    verifier_signed: _client_pb2.SignedEpochHead
+    update: AdmittedUpdate
+    def __init__(self, UID: _Optional[int] = ..., epoch_delimiter: _Optional[_Union[EpochDelimiter, _Mapping]] = ..., replica_signed: _Optional[_Union[_client_pb2.SignedEpochHead, _Mapping]] = ..., verifier_signed: _Optional[_Union[_client_pb2.SignedEpochHead, _Mapping]] = ..., update: _Optional[_Union[AdmittedUpdate, _Mapping]] = ...) -> None: ...
+
+class AdmittedUpdate(_message.Message):
+    __slots__ = ("update", "profile", "user_id", "index_proof")
+    UPDATE_FIELD_NUMBER: _ClassVar[int]
+    PROFILE_FIELD_NUMBER: _ClassVar[int]
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    INDEX_PROOF_FIELD_NUMBER: _ClassVar[int]
+    update: _client_pb2.SignedEntryUpdate
+    profile: bytes
+    user_id: str
+    index_proof: bytes
+    def __init__(self, update: _Optional[_Union[_client_pb2.SignedEntryUpdate, _Mapping]] = ..., profile: _Optional[bytes] = ..., user_id: _Optional[str] = ..., index_proof: _Optional[bytes] = ...) -> None: ...
+
+class EpochDelimiter(_message.Message):
+    __slots__ = ("epoch_number", "timestamp")
+    EPOCH_NUMBER_FIELD_NUMBER: _ClassVar[int]
+    TIMESTAMP_FIELD_NUMBER: _ClassVar[int]
+    epoch_number: int
+    timestamp: _client_pb2.Timestamp
+    def __init__(self, epoch_number: _Optional[int] = ..., timestamp: _Optional[_Union[_client_pb2.Timestamp, _Mapping]] = ...) -> None: ...
