@@ -16,9 +16,12 @@ from coname.errors import Misconfigured
 from coname.messages.client_pb2 import AuthorizationPolicy, QuorumExpr
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Collection, Container, Sequence
 
     from coname.messages.config_pb2 import Replica
+
+_SHOWN = 20
+"""How many ids are named in a sentence: enough for any realm's policy; a stranger's may have thousands."""
 
 
 class _Node(NamedTuple):
@@ -79,6 +82,29 @@ def depth_and_size(expr: QuorumExpr) -> Shape:
     """How deep and how large `expr` is."""
     nodes = _walk(expr)
     return Shape(nodes[-1].depth, len(nodes) - 1 + sum(len(node.expr.candidates) for node in nodes))
+
+
+def ids(signers: Collection[int]) -> str:
+    """Ids for a sentence: in order, in decimal as configurations have them, and not more than fit."""
+    if not signers:
+        return "none"
+    shown = ", ".join(str(signer) for signer in sorted(signers)[:_SHOWN])
+    return shown if len(signers) <= _SHOWN else f"{shown} and {len(signers) - _SHOWN} more"
+
+
+def describe(expr: QuorumExpr) -> str:
+    """What `expr` asks for, in words: ``2 of (7, 8, 1 of (9, 10))``; without the ids where they would be too many."""
+    nodes = _walk(expr)
+    parts = [[str(candidate) for candidate in node.expr.candidates[:_SHOWN]] for node in nodes]
+    if depth_and_size(expr).size > _SHOWN:
+        return f"{expr.threshold} of {len(expr.candidates) + len(expr.subexpressions)}"
+    for place in range(len(nodes) - 1, 0, -1):
+        parts[nodes[place].parent].append(_words(nodes[place].expr, parts[place]))
+    return _words(expr, parts[0])
+
+
+def _words(expr: QuorumExpr, parts: list[str]) -> str:
+    return f"{expr.threshold} of ({', '.join(parts)})"
 
 
 def majority(parts: int) -> int:

@@ -100,4 +100,4 @@ class SigningKey:
 
     def __repr__(self) -> str:
         """Names the key by its id; the secret never shows."""
-        return f"<SigningKey {self.key_id:016x}>"
+        return f"<SigningKey {self.key_id}>"
