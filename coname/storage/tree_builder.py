@@ -9,7 +9,6 @@ keys in the store, ascend in the order of the writes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 from coname.core.nodes import internal_hash
@@ -29,6 +28,9 @@ from coname.storage.tree_nodes import (
     node_key,
     sibling_hash,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Fetch: TypeAlias = "Callable[[bytes, bytes, int], bytes]"
 """Of a reference, an index and a depth: the record of the internal node there; raises Corrupt."""
