@@ -1,0 +1,63 @@
+"""What gRPC's server permits a client: the options that bound it in size, number and time, each with its reason.
+
+The names are gRPC core's channel arguments. All times are milliseconds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from coname.messages.config_pb2 import Limits
+
+CONCURRENT_CALLS = 20_000
+"""Calls under way at once, all connections together; one more is answered RESOURCE_EXHAUSTED by gRPC itself. Well over
+what `pending_updates` lets wait, so that it is only reached by lookups that come faster than they are answered."""
+
+STREAMS_PER_CONNECTION = 10_000
+"""Calls under way at once on one connection: thousands of updates may wait for their epoch on one; a client that
+wants more opens a second connection."""
+
+METADATA_BYTES = 8 * 1024
+"""Headers of one call; gRPC's own soft limit. The protocol needs none."""
+
+HANDSHAKE_MS = 10_000
+"""From the connection to the end of the TLS handshake: slow links need one or two seconds."""
+
+KEEPALIVE_MS, KEEPALIVE_TIMEOUT_MS = 60_000, 20_000
+"""A connection that is silent for a minute is pinged, and closed if it stays so for 20 s: a peer that vanished
+without a word holds no memory for long."""
+
+PING_INTERVAL_MS, PING_STRIKES = 10_000, 2
+"""A client that pings more often than every 10 s, more than twice, is told to go away."""
+
+IDLE_MS = 10 * 60_000
+"""A connection without a call for ten minutes is closed; clients reconnect by themselves."""
+
+AGE_MS, AGE_GRACE_MS = 60 * 60_000, 10 * 60_000
+"""A connection is asked to go after an hour and closed ten minutes later, so that a client that sends half of a
+request and then nothing does not keep its place for good."""
+
+
+def server_options(limits: Limits) -> list[tuple[str, int]]:
+    """The options for `grpc.aio.server`.
+
+    :param limits: with its defaults filled in; `request_bytes` bounds a message, `connections` the connections.
+    """
+    return [
+        ("grpc.so_reuseport", 0),  # a second process on the same port is a mistake, not a wish
+        ("grpc.max_receive_message_length", limits.request_bytes),
+        ("grpc.max_allowed_incoming_connections", limits.connections),
+        ("grpc.max_concurrent_streams", STREAMS_PER_CONNECTION),
+        ("grpc.max_metadata_size", METADATA_BYTES),
+        ("grpc.absolute_max_metadata_size", METADATA_BYTES),
+        ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),
+        ("grpc.keepalive_time_ms", KEEPALIVE_MS),
+        ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_ping_interval_without_data_ms", PING_INTERVAL_MS),
+        ("grpc.http2.max_ping_strikes", PING_STRIKES),
+        ("grpc.max_connection_idle_ms", IDLE_MS),
+        ("grpc.max_connection_age_ms", AGE_MS),
+        ("grpc.max_connection_age_grace_ms", AGE_GRACE_MS),
+    ]

@@ -1,0 +1,161 @@
+"""The public gRPC front: ``/proto.E2EKSPublic`` (protocol section 9), on gRPC's asyncio server in the reactor's loop.
+
+Bytes in, bytes out: gRPC is given no message classes, so that an answer kept since the last request goes out as it is.
+
+- An error from `coname.errors` ends the call with its status, its sentence, and its code in the trailing metadata
+  ``coname-code``.
+- The server object is made in ``startService`` only: gRPC's threads and sockets do not survive a fork.
+- A client that goes away cancels the Deferred it was waiting for. The update itself goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+
+from coname.errors import ConameError, InvalidRequest
+from coname.messages.client_pb2 import LookupRequest, UpdateRequest
+from coname.protocols.grpc_options import CONCURRENT_CALLS, server_options
+
+if TYPE_CHECKING:
+    from coname.configuration.tls import TlsIdentity
+    from coname.interfaces import IKeyserver
+    from coname.messages.config_pb2 import Limits
+
+SERVICE = "proto.E2EKSPublic"
+
+GRACE_SECONDS = 10.0
+"""How long ``stopService`` waits for calls under way, unless told otherwise."""
+
+_UNEXPECTED = "the server failed to answer; its operator finds the reason in the log"
+
+Context = grpc.aio.ServicerContext[bytes, bytes]
+Handler = Callable[[bytes, Context], Awaitable[bytes]]
+RequestT = TypeVar("RequestT", bound=Message)
+
+
+class GrpcService(Service):
+    """Answers lookups and updates over gRPC with TLS.
+
+    :ivar port: the port it listens on, once started; 0 before.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        keyserver: IKeyserver,
+        limits: Limits,
+        tls: TlsIdentity,
+        host: str,
+        port: int,
+        *,
+        grace: float = GRACE_SECONDS,
+    ) -> None:
+        """
+        :param limits: with its defaults filled in; `request_bytes` and `connections` are used.
+        :param host: the address to listen on; empty for all of them.
+        :param port: 0 for any free one.
+        :param grace: seconds that ``stopService`` lets calls under way go on.
+        """
+        self.port = 0
+        self._calls = _Calls(keyserver, self.log)
+        self._limits = limits
+        self._tls = tls
+        self._address = (host, port)
+        self._grace = grace
+        self._server: grpc.aio.Server | None = None
+        self._starting: asyncio.Future[None] | None = None
+
+    def startService(self) -> None:
+        """Bind the port at once, and answer as soon as the reactor runs.
+
+        :raises OSError: the port cannot be had.
+        """
+        super().startService()
+        server = grpc.aio.server(options=server_options(self._limits), maximum_concurrent_rpcs=CONCURRENT_CALLS)
+        server.add_generic_rpc_handlers((self._calls.handlers(),))
+        self.port = _bind(server, *self._address, self._tls.grpc_server_credentials())
+        self._server = server
+        self._starting = asyncio.ensure_future(server.start(), loop=asyncio.get_event_loop())
+        self.log.info("gRPC front on port {port}", port=self.port)
+
+    def stopService(self) -> Deferred[None]:
+        """Fires when every call has been answered, or was cut off after the grace time, and the port is closed."""
+        super().stopService()
+        server, self._server = self._server, None
+        if server is None:
+            return succeed(None)
+        return Deferred.fromFuture(asyncio.ensure_future(self._stop(server)))
+
+    async def _stop(self, server: grpc.aio.Server) -> None:
+        if self._starting is not None:
+            await self._starting  # stopping a server that is just starting leaves its port open
+        await server.stop(self._grace)
+        self.port = 0
+
+
+class _Calls:
+    """The two methods, from bytes to bytes."""
+
+    def __init__(self, keyserver: IKeyserver, log: Logger) -> None:
+        self._keyserver = keyserver
+        self._log = log
+
+    def handlers(self) -> grpc.GenericRpcHandler:
+        methods = {"Lookup": self._guarded(self._lookup), "Update": self._guarded(self._update)}
+        return grpc.method_handlers_generic_handler(
+            SERVICE, {name: grpc.unary_unary_rpc_method_handler(method) for name, method in methods.items()}
+        )
+
+    async def _lookup(self, data: bytes, context: Context) -> bytes:
+        return self._keyserver.lookup(_decoded(LookupRequest, data)).protobuf()
+
+    async def _update(self, data: bytes, context: Context) -> bytes:
+        answer = self._keyserver.update(_decoded(UpdateRequest, data))
+        return (await answer.asFuture(asyncio.get_running_loop())).protobuf()
+
+    def _guarded(self, method: Handler) -> Handler:
+        """`method`, with every error that it raises made the call's status."""
+
+        async def guarded(data: bytes, context: Context) -> bytes:
+            try:
+                return await method(data, context)
+            except ConameError as error:
+                await _abort(context, error.grpc_status, str(error), error.code)
+            except Exception:  # the last resort: whatever else went wrong is the operator's to see, not the client's
+                self._log.failure("a gRPC call failed unexpectedly")
+                await _abort(context, ConameError.grpc_status, _UNEXPECTED, ConameError.code)
+            raise AssertionError("gRPC's abort returned")  # pragma: no cover
+
+        return guarded
+
+
+async def _abort(context: Context, status: str, message: str, code: str) -> None:
+    await context.abort(grpc.StatusCode[status], message, trailing_metadata=(("coname-code", code),))
+
+
+def _decoded(kind: type[RequestT], data: bytes) -> RequestT:
+    """:raises InvalidRequest: `data` is no encoding of `kind`."""
+    try:
+        return kind.FromString(data)
+    except DecodeError as error:
+        raise InvalidRequest(f"the request is not an encoded {kind.DESCRIPTOR.full_name}: {error}") from error
+
+
+def _bind(server: grpc.aio.Server, host: str, port: int, credentials: grpc.ServerCredentials) -> int:
+    literal = f"[{host}]" if ":" in host else host or "[::]"
+    try:
+        bound = server.add_secure_port(f"{literal}:{port}", credentials)
+    except RuntimeError as error:
+        raise OSError(f"cannot listen for gRPC on {literal}:{port}: {error}") from error
+    if not bound:
+        raise OSError(f"cannot listen for gRPC on {literal}:{port}")
+    return bound

@@ -1,0 +1,126 @@
+"""An HTTP front as a service: what is common to the key directory's JSON and to HKP.
+
+A front is a table of paths; each path has a handler for each method that it takes. ``HEAD`` is ``GET`` without the
+body. Everything else (405 with ``Allow``, 404, errors as JSON, TLS, bounds, stopping) is the same for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+
+from coname.protocols import http_bounds as bounds
+from coname.protocols.http_factory import BoundedFactory, Handler, TlsFactory
+from coname.protocols.responses import HttpError, Response
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IListeningPort, IReactorTCP, IReactorTime
+
+    from coname.configuration.tls import TlsIdentity
+    from coname.messages.config_pb2 import Limits
+    from coname.protocols.http_exchange import Exchange
+
+    class ListeningReactor(IReactorTCP, IReactorTime):
+        """What listens, and has a clock."""
+
+
+Routes = Mapping[bytes, Mapping[bytes, Handler]]
+"""path -> method -> handler"""
+
+
+class HttpService(Service):
+    """Listens with TLS, and answers from a table of routes.
+
+    :ivar port: the port it listens on, once started; 0 before.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        name: str,
+        routes: Routes,
+        limits: Limits,
+        tls: TlsIdentity,
+        host: str,
+        port: int,
+        reactor: ListeningReactor,
+        *,
+        grace: float = bounds.GRACE_SECONDS,
+    ) -> None:
+        """
+        :param name: what the log calls this front.
+        :param limits: with its defaults filled in; `request_bytes` and `connections` are used.
+        :param host: the address to listen on; empty for all of them.
+        :param port: 0 for any free one.
+        :param grace: seconds that ``stopService`` lets requests under way go on.
+        """
+        self.setName(name)
+        self.port = 0
+        self._address = (host, port)
+        self._tls = tls
+        self._reactor = reactor
+        self._grace = grace
+        self._factory = BoundedFactory(router(routes), limits.request_bytes, limits.connections, reactor)
+        self._listening: IListeningPort | None = None
+
+    def startService(self) -> None:
+        """Listen.
+
+        :raises twisted.internet.error.CannotListenError: the port cannot be had.
+        """
+        super().startService()
+        host, port = self._address
+        factory = TlsFactory(self._tls.server_options(), self._factory, self._reactor)
+        self._listening = self._reactor.listenTCP(port, factory, backlog=BACKLOG, interface=host)
+        self.port = self._listening.getHost().port
+        self.log.info("{name} front on port {port}", name=self.name, port=self.port)
+
+    def stopService(self) -> Deferred[None]:
+        """Fires when the port is closed, and every connection has ended or was cut off after the grace time."""
+        super().stopService()
+        listening, self._listening = self._listening, None
+        if listening is None:
+            return succeed(None)
+        return Deferred.fromCoroutine(self._stop(listening))
+
+    async def _stop(self, listening: IListeningPort) -> None:
+        closed = listening.stopListening()
+        await self._factory.drain(self._grace)
+        await (closed or succeed(None))
+        self.port = 0
+
+
+BACKLOG = 1024
+"""Connections that the kernel accepts before we do: a burst after a restart is not turned away."""
+
+
+def router(routes: Routes) -> Handler:
+    """A handler that hands each exchange to its route's.
+
+    It raises `HttpError` where there is none: 404, or 405 with the methods that the path takes.
+    """
+
+    def answer(exchange: Exchange) -> Response | Deferred[Response]:
+        methods = routes.get(exchange.path)
+        if methods is None:
+            raise HttpError(404, "not_found", "there is nothing at this path")
+        handler = methods.get(exchange.method)
+        if handler is None:
+            if exchange.method == b"HEAD" and b"GET" in methods:
+                return methods[b"GET"](exchange)
+            raise _method_not_allowed(methods)
+        return handler(exchange)
+
+    return answer
+
+
+def _method_not_allowed(methods: Mapping[bytes, Handler]) -> HttpError:
+    allowed = sorted(methods) + ([b"HEAD"] if b"GET" in methods else [])
+    names = b", ".join(allowed)
+    message = f"this path takes {names.decode()} only"
+    return HttpError(405, "method_not_allowed", message, b"Allow: " + names + b"\r\n")
