@@ -1,0 +1,41 @@
+"""What is owed to the world once a log entry's writes are durable. The state machine returns these and does none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from coname.core.types import Epoch
+from coname.errors import ConameError
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateApplied:
+    """The update proposed under `uid` is in the tree from `epoch` on."""
+
+    uid: int
+    epoch: Epoch
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateRejected:
+    """The update proposed under `uid` broke a rule when its turn came."""
+
+    uid: int
+    error: ConameError
+
+
+@dataclass(frozen=True, slots=True)
+class EpochClosed:
+    """The tree of `epoch` is fixed: the replicas shall sign its head."""
+
+    epoch: Epoch
+
+
+@dataclass(frozen=True, slots=True)
+class HeadSigned:
+    """A ratified epoch has one more signature than before, or has just been ratified."""
+
+    epoch: Epoch
+
+
+Effect = UpdateApplied | UpdateRejected | EpochClosed | HeadSigned

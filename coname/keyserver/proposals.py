@@ -1,0 +1,118 @@
+"""Steps on their way into the log.
+
+Steps that are waiting at the same moment share one log entry, and so one synced write: while the engine takes one
+entry, the next one gathers. A proposal promises nothing, so whoever wants a step in the log asks again after a while
+until the step's effect shows; for updates, `Proposer` does it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from coname.core.wire import length_delimited
+from coname.errors import Unavailable
+from coname.interfaces import ILogReplicator
+from coname.keyserver.epochs import Reevaluated
+from coname.messages.replication_pb2 import KeyserverStep
+
+MAX_ENTRY_BYTES = 512 * 1024
+"""How large a log entry grows before the next one is begun: applying one takes some tens of milliseconds."""
+
+_STEPS_TAG = b"\x0a"  # LogEntry.steps
+
+
+def new_uid() -> int:
+    """A number by which a replica recognises its own step."""
+    return secrets.randbits(64)
+
+
+@dataclass(slots=True)
+class _Wanted:
+    step: bytes
+    proposed_at: float
+
+
+class Proposer:
+    """Proposes steps, in few entries, and again while they are wanted."""
+
+    _log = Logger()
+
+    def __init__(self, log: ILogReplicator, clock: IReactorTime, retry: float) -> None:
+        self._replicator = log
+        self._clock = clock
+        self._retry = retry
+        self._waiting: list[bytes] = []
+        self._in_flight = False
+        self._wanted: dict[int, _Wanted] = {}
+        self._again = Reevaluated(clock, self._retry_due, self._propose_again)
+
+    def propose(self, step: KeyserverStep) -> None:
+        """Propose `step` once."""
+        self._enqueue(step.SerializeToString(deterministic=True))
+
+    def want(self, step: KeyserverStep) -> None:
+        """Propose `step`, and again at intervals until `forget` is called with its UID."""
+        encoded = step.SerializeToString(deterministic=True)
+        self._wanted[step.UID] = _Wanted(encoded, self._clock.seconds())
+        self._enqueue(encoded)
+        if len(self._wanted) == 1:
+            self._again.reevaluate()
+
+    def forget(self, uid: int) -> None:
+        """The step took effect, or nobody waits for it any more."""
+        self._wanted.pop(uid, None)
+
+    def stop(self) -> None:
+        """Propose nothing any more."""
+        self._wanted.clear()
+        self._waiting.clear()
+        self._again.stop()
+
+    def _enqueue(self, encoded: bytes) -> None:
+        self._waiting.append(encoded)
+        if not self._in_flight:
+            self._in_flight = True
+            self._clock.callLater(0, self._send)
+
+    def _send(self) -> None:
+        if not self._waiting:
+            self._in_flight = False
+            return
+        size = taken = 0
+        for encoded in self._waiting:
+            size += len(encoded)
+            if taken and size > MAX_ENTRY_BYTES:
+                break
+            taken += 1
+        entry = b"".join([length_delimited(_STEPS_TAG, encoded) for encoded in self._waiting[:taken]])
+        del self._waiting[:taken]
+        taken_in = self._replicator.propose(entry)
+        taken_in.addErrback(self._not_taken)
+        taken_in.addCallback(lambda _: self._send())
+
+    def _not_taken(self, failure: object) -> None:
+        error = getattr(failure, "value", failure)
+        if not isinstance(error, Unavailable):
+            self._log.failure("The log did not take a proposal", failure=failure)
+        else:
+            self._log.warn("The log did not take a proposal: {error}", error=error)
+
+    def _retry_due(self) -> float | None:
+        oldest = next(iter(self._wanted.values()), None)
+        if oldest is None:
+            return None
+        now = self._clock.seconds()
+        return max(oldest.proposed_at + self._retry, now) - now
+
+    def _propose_again(self) -> None:
+        now = self._clock.seconds()
+        due = [uid for uid, wanted in self._wanted.items() if wanted.proposed_at + self._retry <= now]
+        for uid in due:
+            wanted = self._wanted.pop(uid)
+            wanted.proposed_at = now
+            self._wanted[uid] = wanted  # to the end: the dictionary stays ordered by time
+            self._enqueue(wanted.step)

@@ -1,0 +1,191 @@
+"""Where each kind of record lives in a replica's database.
+
+=====  ===========================================  ======================================================
+table  key                                          value
+=====  ===========================================  ======================================================
+``m``  nothing                                      `ReplicaState`
+``l``  log index                                    a log entry that the single-machine engine keeps
+``v``  verifier log index                           `VerifierStep`
+``i``  user id                                      its index (32 bytes) and the VRF's proof of it
+``u``  index                                        epoch and verifier log index of the newest entry
+``h``  index, epoch                                 verifier log index of an entry that has been replaced
+``p``  verifier log index of the entry              `Profile`
+``e``  epoch                                        `EpochRecord`
+``r``  epoch, key id of the signer                  `SignedEpochHead` with that one signature
+``t``  node number                                  a tree node (`coname.storage.tree`)
+=====  ===========================================  ======================================================
+
+Numbers in keys are big-endian, so that LevelDB's order is theirs. An entry is stored once, in the verifier log. A
+record that does not decode raises `Corrupt`; only a missing record reads as absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol, TypeVar
+
+from google.protobuf.message import DecodeError, Message
+
+from coname.core.types import Epoch, Index, KeyId
+from coname.errors import Corrupt
+from coname.messages.client_pb2 import SignedEntryUpdate, SignedEpochHead
+from coname.messages.stored_pb2 import EpochRecord, ReplicaState
+from coname.messages.verification_pb2 import VerifierStep
+
+STATE_KEY = b"m"
+INDEX_SIZE = 32
+_NUMBER = 6  # bytes of a stored epoch or verifier log index: enough for a million a second for nine years
+
+AnyMessage = TypeVar("AnyMessage", bound=Message)
+
+
+class Reader(Protocol):
+    """What the tables are read through: a store, or a transaction on one."""
+
+    def get(self, key: bytes) -> bytes | None: ...
+
+
+class Scanner(Reader, Protocol):
+    """A `Reader` that also iterates."""
+
+    def iterate(self, start: bytes, stop: bytes, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]: ...
+
+
+class Writer(Reader, Protocol):
+    """What the tables are written through."""
+
+    def put(self, key: bytes, value: bytes) -> None: ...
+
+
+class EntryPlace(NamedTuple):
+    """Which epoch an entry is in the tree from, and where its update lies in the verifier log."""
+
+    epoch: Epoch
+    position: int
+
+
+def decode(kind: type[AnyMessage], data: bytes, what: str) -> AnyMessage:
+    """`data` as a message; raises `Corrupt`, naming `what`, if it is none."""
+    try:
+        return kind.FromString(data)
+    except DecodeError as error:
+        raise Corrupt(f"the stored {what} does not decode: {error}") from error
+
+
+def _number(value: int) -> bytes:
+    return value.to_bytes(8, "big")
+
+
+def _required(data: bytes | None, what: str) -> bytes:
+    if data is None:
+        raise Corrupt(f"the stored {what} is missing")
+    return data
+
+
+def read_state(reader: Reader) -> ReplicaState:
+    """Where the state machine stands; the initial state in an empty database."""
+    data = reader.get(STATE_KEY)
+    return ReplicaState() if data is None else decode(ReplicaState, data, "replica state")
+
+
+def write_state(writer: Writer, state: ReplicaState) -> None:
+    """Store where the state machine stands."""
+    writer.put(STATE_KEY, state.SerializeToString())
+
+
+def log_key(index: int) -> bytes:
+    """The key of a log entry."""
+    return b"l" + _number(index)
+
+
+def step_key(position: int) -> bytes:
+    """The key of a verifier log step."""
+    return b"v" + _number(position)
+
+
+def read_update(reader: Reader, position: int) -> SignedEntryUpdate:
+    """The update at a verifier log index. Raises `Corrupt` if there is none."""
+    what = f"verifier log step {position}"
+    step = decode(VerifierStep, _required(reader.get(b"v" + _number(position)), what), what)
+    if step.WhichOneof("type") != "Update":
+        raise Corrupt(f"the stored {what} is not an update")
+    return step.Update
+
+
+def user_key(user_id: str) -> bytes:
+    """The key of what is kept of a user id."""
+    return b"i" + user_id.encode()
+
+
+def read_user(reader: Reader, user_id: str) -> tuple[Index, bytes] | None:
+    """The index of a registered user id and the proof of it, or None if it was never registered."""
+    data = reader.get(user_key(user_id))
+    if data is None:
+        return None
+    if len(data) <= INDEX_SIZE:
+        raise Corrupt(f"the stored index of {user_id!r} is cut short ({len(data)} bytes)")
+    return Index(data[:INDEX_SIZE]), data[INDEX_SIZE:]
+
+
+def newest_place(reader: Reader, index: Index) -> EntryPlace | None:
+    """The place of the newest entry at `index`, in the tree already or not; None if there is none."""
+    data = reader.get(b"u" + index)
+    if data is None:
+        return None
+    if len(data) != 2 * _NUMBER:
+        raise Corrupt(f"the stored place of the entry at index {index.hex()} has {len(data)} bytes, not {2 * _NUMBER}")
+    return EntryPlace(Epoch(int.from_bytes(data[:_NUMBER], "big")), int.from_bytes(data[_NUMBER:], "big"))
+
+
+def place_at(scanner: Scanner, index: Index, epoch: Epoch) -> EntryPlace | None:
+    """The place of the entry that the tree of `epoch` holds at `index`; None if it holds none."""
+    place = newest_place(scanner, index)
+    if place is None or place.epoch <= epoch:
+        return place
+    prefix = b"h" + index
+    for key, value in scanner.iterate(prefix, prefix + _number(epoch + 1), reverse=True):
+        return EntryPlace(Epoch(int.from_bytes(key[-8:], "big")), int.from_bytes(value, "big"))
+    return None
+
+
+def write_place(writer: Writer, index: Index, place: EntryPlace) -> None:
+    """Make `place` the newest at `index`. What an earlier epoch's tree holds stays found by `place_at`."""
+    previous = newest_place(writer, index)
+    if previous is not None and previous.epoch < place.epoch:
+        writer.put(b"h" + index + _number(previous.epoch), previous.position.to_bytes(_NUMBER, "big"))
+    writer.put(b"u" + index, place.epoch.to_bytes(_NUMBER, "big") + place.position.to_bytes(_NUMBER, "big"))
+
+
+def profile_key(position: int) -> bytes:
+    """The key of the profile that came with the update at a verifier log index."""
+    return b"p" + _number(position)
+
+
+def read_profile(reader: Reader, position: int) -> bytes:
+    """The profile that came with the update at a verifier log index. Raises `Corrupt` if there is none."""
+    return _required(reader.get(b"p" + _number(position)), f"profile of verifier log step {position}")
+
+
+def epoch_key(epoch: Epoch) -> bytes:
+    """The key of an epoch's record."""
+    return b"e" + _number(epoch)
+
+
+def read_epoch(reader: Reader, epoch: Epoch) -> EpochRecord:
+    """A closed epoch. Raises `Corrupt` if it is not there: the caller knows which epochs were closed."""
+    what = f"record of epoch {epoch}"
+    return decode(EpochRecord, _required(reader.get(b"e" + _number(epoch)), what), what)
+
+
+def ratification_key(epoch: Epoch, signer: KeyId) -> bytes:
+    """The key of one signature on an epoch's head."""
+    return b"r" + _number(epoch) + _number(signer)
+
+
+def read_ratifications(scanner: Scanner, epoch: Epoch) -> dict[KeyId, SignedEpochHead]:
+    """All signatures on an epoch's head, by signer."""
+    found = {}
+    for key, value in scanner.iterate(b"r" + _number(epoch), b"r" + _number(epoch + 1)):
+        signer = KeyId(int.from_bytes(key[-8:], "big"))
+        found[signer] = decode(SignedEpochHead, value, f"signature of {signer:x} on epoch {epoch}")
+    return found

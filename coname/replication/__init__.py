@@ -1,0 +1,1 @@
+"""The log on which replicas agree: `coname.interfaces.ILogReplicator` and its engines."""

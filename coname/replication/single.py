@@ -1,0 +1,139 @@
+"""The log of a keyserver that has one replica: its own disk.
+
+An entry is committed once a synced write holds it. Entries that were proposed while a write was going on share the
+next one. The log lives in the same database as the state, so that LevelDB's own order of writes holds between them: a
+state that survives a crash implies the log before it, and what of the state was lost is computed again from the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from coname.errors import ConameError, Corrupt, Unavailable
+from coname.interfaces import CommittedEntry, Delete, IKeyValueStore, ILogReplicator, Put, Write
+
+_PREFIX = b"l"
+
+
+class RunInThread(Protocol):
+    """Calls a function where blocking harms nobody; `twisted.internet.threads.deferToThread` is one."""
+
+    def __call__(self, function: Callable[..., None], /, *args: object) -> Awaitable[None]: ...
+
+
+def _key(index: int) -> bytes:
+    return _PREFIX + index.to_bytes(8, "big")
+
+
+@implementer(ILogReplicator)
+class SingleLog:
+    """`ILogReplicator` for one replica.
+
+    :param store: where the log is kept, under keys that begin with ``l``; shared with the state machine.
+    """
+
+    _log = Logger()
+    leading = True
+
+    def __init__(self, store: IKeyValueStore, run_in_thread: RunInThread) -> None:
+        self._store = store
+        self._run_in_thread = run_in_thread
+        self._last = 0  # the newest entry that is stored
+        self._oldest = 1  # the oldest entry that may still be stored
+        self._applied = 0
+        self._removed = 0  # up to where the write that is going on forgets
+        self._queue: list[tuple[bytes, Deferred[None]]] = []
+        self._busy = False
+        self._writing: Deferred[None] = succeed(None)
+        self._committed: list[CommittedEntry] = []
+        self._waiting: Deferred[Sequence[CommittedEntry]] | None = None
+        self._running = False
+
+    def start(self, applied: int) -> Deferred[None]:
+        """See `ILogReplicator`. Fails with `Corrupt` if entries are missing between `applied` and the newest."""
+        stored = list(self._store.iterate(_PREFIX, b"m"))
+        self._last = self._applied = applied
+        self._oldest = int.from_bytes(stored[0][0][1:], "big") if stored else applied + 1
+        for key, data in stored:
+            index = int.from_bytes(key[1:], "big")
+            if index <= applied:
+                continue
+            if index != self._last + 1:
+                return fail(Corrupt(f"the log has no entry {self._last + 1}, but an entry {index}"))
+            self._last = index
+            self._committed.append(CommittedEntry(index, data))
+        self._running = True
+        return succeed(None)
+
+    def propose(self, data: bytes) -> Deferred[None]:
+        """See `ILogReplicator`. Fires when the entry is synced to disk."""
+        if not self._running:
+            return fail(Unavailable("the log is not running"))
+        taken: Deferred[None] = Deferred()
+        self._queue.append((data, taken))
+        if not self._busy:
+            self._busy = True
+            self._writing = Deferred.fromCoroutine(self._write_queue())
+            self._writing.addErrback(lambda failure: self._log.failure("The log's writer failed", failure=failure))
+        return taken
+
+    def waitCommitted(self) -> Deferred[Sequence[CommittedEntry]]:
+        """See `ILogReplicator`."""
+        if self._waiting is not None and not self._waiting.called:
+            raise RuntimeError("waitCommitted was called while an earlier call waits")
+        self._waiting = Deferred()
+        waiting = self._waiting
+        if not self._running:
+            waiting.errback(CancelledError())
+        else:
+            self._deliver()
+        return waiting
+
+    def applied(self, index: int) -> None:
+        """See `ILogReplicator`. What may be forgotten is removed along with the next write."""
+        self._applied = max(self._applied, index)
+
+    def onLeaderChange(self, listener: Callable[[], None]) -> None:
+        """See `ILogReplicator`: a lone replica leads for ever."""
+
+    def stop(self) -> Deferred[None]:
+        """See `ILogReplicator`."""
+        self._running = False
+        if self._waiting is not None and not self._waiting.called:
+            self._waiting.errback(CancelledError())
+        return self._writing
+
+    async def _write_queue(self) -> None:
+        while self._queue:
+            taken, self._queue = self._queue, []
+            try:
+                await self._run_in_thread(self._store.write, self._writes(taken), True)
+            except (ConameError, OSError) as error:
+                self._log.error("Entries could not be written to the log: {error}", error=error)
+                for _, deferred in taken:
+                    deferred.errback(Unavailable(f"the log could not be written: {error}"))
+                continue
+            self._oldest = max(self._oldest, self._removed + 1)
+            for data, _ in taken:
+                self._last += 1
+                self._committed.append(CommittedEntry(self._last, data))
+            self._deliver()
+            for _, deferred in taken:
+                deferred.callback(None)
+        self._busy = False
+
+    def _writes(self, taken: Sequence[tuple[bytes, Deferred[None]]]) -> list[Write]:
+        self._removed = self._applied
+        removed: list[Write] = [Delete(_key(index)) for index in range(self._oldest, self._applied + 1)]
+        return removed + [Put(_key(self._last + 1 + place), data) for place, (data, _) in enumerate(taken)]
+
+    def _deliver(self) -> None:
+        waiting = self._waiting
+        if self._running and self._committed and waiting is not None and not waiting.called:
+            committed, self._committed = self._committed, []
+            waiting.callback(committed)
