@@ -109,7 +109,7 @@ class _Calls:
         self._keyserver = keyserver
         self._log = log
 
-    def handlers(self) -> grpc.GenericRpcHandler:
+    def handlers(self) -> grpc.GenericRpcHandler[bytes, bytes]:
         methods = {"Lookup": self._guarded(self._lookup), "Update": self._guarded(self._update)}
         return grpc.method_handlers_generic_handler(
             SERVICE, {name: grpc.unary_unary_rpc_method_handler(method) for name, method in methods.items()}

@@ -15,8 +15,9 @@ reads. This one adds what a server on the open Internet needs:
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from twisted.internet.protocol import connectionDone
 from twisted.web.http import HTTPChannel
 from twisted.web.iweb import INonQueuedRequestFactory
 from zope.interface import directlyProvides
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
     from coname.protocols.http_factory import BoundedFactory
+    from coname.protocols.responses import Response
 
 NEVER = float("inf")
 
@@ -54,7 +56,8 @@ class BoundedChannel(HTTPChannel):
     totalHeadersSize = bounds.HEADER_BYTES
     MAX_LENGTH = bounds.HEADER_BYTES
     timeOut = None  # Twisted's own, which every byte starts anew
-    requestFactory = Exchange
+    requestFactory = Exchange  # type: ignore[assignment]
+    transport: Any  # TLS over TCP; Twisted's annotation allows for less
 
     def __init__(self, server: BoundedFactory) -> None:
         super().__init__()
@@ -70,7 +73,7 @@ class BoundedChannel(HTTPChannel):
         super().connectionMade()
         self.server.channels.add(self)
 
-    def connectionLost(self, reason: Failure) -> None:
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Whoever works on an answer is told through the exchange."""
         super().connectionLost(reason)
         self.server.forget(self)
@@ -87,7 +90,7 @@ class BoundedChannel(HTTPChannel):
         """Whether the connection outlives the answer: in HTTP/1.1, unless either side wants it closed."""
         if version != b"HTTP/1.1" or self.server.draining:
             return False
-        return not any(b"close" in value.lower() for value in request.requestHeaders.getRawHeaders(b"Connection", ()))
+        return not any(b"close" in value.lower() for value in request.requestHeaders.getRawHeaders(b"Connection"))
 
     def allHeadersReceived(self) -> None:
         """The headers are complete; Twisted then calls the exchange's ``gotLength``, which may refuse the body."""
@@ -126,7 +129,7 @@ class BoundedChannel(HTTPChannel):
     def expire(self) -> None:
         """The deadline has passed."""
         if self.state is State.END or self.paused:
-            self.transport.abortConnection()
+            self.abort()
         elif self.state in (State.HEADERS, State.BODY):
             self.refuse(408, "request_timeout", "the request did not arrive in time")
         else:
@@ -135,15 +138,27 @@ class BoundedChannel(HTTPChannel):
     def refuse(self, status: int, code: str, message: str) -> None:
         """Answer what cannot be answered as a request, and end the connection."""
         if self.state is not State.END:
-            response = error_response(status, code, message)
-            self.transport.write(header_lines(response, self.server.date, close=True) + response.body)
+            self.persistent = False
+            self.respond(error_response(status, code, message))
             self.loseConnection()
+
+    def respond(self, response: Response, body: bool = True) -> None:
+        """Write an answer, in one piece.
+
+        :param body: False for HEAD.
+        """
+        head = header_lines(response, self.server.date, close=not self.persistent)
+        self.transport.write(head + response.body if body else head)
 
     def loseConnection(self) -> None:
         """Say that this was all; the client has a few seconds to let go."""
         if self.state is not State.END:
             self._wait(State.END, bounds.CLOSE_SECONDS)
             super().loseConnection()
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        self.transport.abortConnection()
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """A line longer than all headers may be together."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from twisted.logger import Logger
 
 from coname.errors import ConameError
-from coname.protocols.responses import UNEXPECTED, Response, header_lines, refusal
+from coname.protocols.responses import UNEXPECTED, Response, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,9 +31,9 @@ class RequestHeaders(dict[bytes, list[bytes]]):
         """Called by the channel for each header, in order."""
         self.setdefault(name, []).append(value)
 
-    def getRawHeaders(self, name: bytes, default: Sequence[bytes] | None = None) -> Sequence[bytes] | None:
-        """All values of the header `name`."""
-        return self.get(name, default)
+    def getRawHeaders(self, name: bytes) -> Sequence[bytes]:
+        """All values of the header `name`; none if it is absent."""
+        return self.get(name, ())
 
 
 class Exchange:
@@ -116,8 +116,7 @@ class Exchange:
         channel = self.channel
         if channel.server.draining:
             channel.persistent = False
-        head = header_lines(response, channel.server.date, close=not channel.persistent)
-        channel.transport.write(head if self.method == b"HEAD" else head + response.body)
+        channel.respond(response, body=self.method != b"HEAD")
         channel.requestDone(self)
 
     def _too_large(self) -> None:

@@ -1,7 +1,8 @@
 """All connections of one HTTP front: how many there may be, when each has had its time, and how they end.
 
 A connection over the count is closed as soon as it was accepted: the ones that are open keep their place. When
-draining, answers carry ``Connection: close``; connections that stay quiet are closed, and the rest after the grace time.
+draining, answers carry ``Connection: close``; connections that stay quiet are closed soon, all others after the grace
+time.
 """
 
 from __future__ import annotations
@@ -19,8 +20,7 @@ from coname.protocols import http_bounds as bounds
 from coname.protocols.http_channel import BoundedChannel, State
 
 if TYPE_CHECKING:
-    from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
-    from twisted.internet.ssl import CertificateOptions
+    from twisted.internet.interfaces import IAddress, IDelayedCall, IOpenSSLContextFactory, IReactorTime
 
     from coname.protocols.http_exchange import Exchange
     from coname.protocols.responses import Response
@@ -97,7 +97,7 @@ class BoundedFactory(ServerFactory):
 
     def _abort(self) -> None:
         for channel in list(self.channels):
-            channel.transport.abortConnection()
+            channel.abort()
 
     def _finish_if_drained(self) -> None:
         if self._drained is not None and not self.channels and not self._drained.called:
@@ -120,10 +120,10 @@ class TlsFactory(TLSMemoryBIOFactory):
     protocol = TLSMemoryBIOProtocol
     wrappedFactory: BoundedFactory
 
-    def __init__(self, options: CertificateOptions, wrapped: BoundedFactory, clock: IReactorTime) -> None:
+    def __init__(self, options: IOpenSSLContextFactory, wrapped: BoundedFactory, clock: IReactorTime) -> None:
         super().__init__(options, False, wrapped, clock)
 
-    def buildProtocol(self, addr: IAddress | None) -> TLSMemoryBIOProtocol | None:
+    def buildProtocol(self, addr: IAddress | None) -> TLSMemoryBIOProtocol | None:  # type: ignore[override]
         """TLS around a new channel, or None if there are too many."""
         channel = self.wrappedFactory.buildProtocol(addr)
         return None if channel is None else self.protocol(self, channel)

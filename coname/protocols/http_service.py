@@ -7,7 +7,7 @@ body. Everything else (405 with ``Allow``, 404, errors as JSON, TLS, bounds, sto
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
@@ -18,6 +18,7 @@ from coname.protocols.http_factory import BoundedFactory, Handler, TlsFactory
 from coname.protocols.responses import HttpError, Response
 
 if TYPE_CHECKING:
+    from twisted.internet.address import IPv4Address
     from twisted.internet.interfaces import IListeningPort, IReactorTCP, IReactorTime
 
     from coname.configuration.tls import TlsIdentity
@@ -75,9 +76,9 @@ class HttpService(Service):
         """
         super().startService()
         host, port = self._address
-        factory = TlsFactory(self._tls.server_options(), self._factory, self._reactor)
+        factory: Any = TlsFactory(self._tls.server_options(), self._factory, self._reactor)
         self._listening = self._reactor.listenTCP(port, factory, backlog=BACKLOG, interface=host)
-        self.port = self._listening.getHost().port
+        self.port = cast("IPv4Address", self._listening.getHost()).port
         self.log.info("{name} front on port {port}", name=self.name, port=self.port)
 
     def stopService(self) -> Deferred[None]:

@@ -4,8 +4,8 @@ There are two ways, which agree wherever both give a message (the tests compare 
 
 - the plain way takes what nearly every client sends: the protocol's own field names, integers as numbers or digits,
   standard base64. It takes a few microseconds;
-- the careful way is protobuf's own parser, which takes everything else that protobuf JSON allows (lowerCamel names, URL-safe
-  base64, ``1e3``, null), thirty times as slowly, and says what is wrong and where.
+- the careful way is protobuf's own parser, which takes everything else that protobuf JSON allows (lowerCamel names,
+  URL-safe base64, ``1e3``, null), many times as slowly, and says what is wrong and where.
 
 Whatever the plain way does not know, it leaves to the careful one: it never refuses anything.
 """
@@ -138,7 +138,9 @@ def _signed(value: Object) -> SignedEntryUpdate:
 
 def _proof(value: Object) -> EmailProof:
     ((name, content),) = _known(value, _PROOF).items()
-    return EmailProof(**{name: _bytes(content) if name == "dkim_proof" else _text(content)})
+    proof = EmailProof()
+    setattr(proof, name, _bytes(content) if name == "dkim_proof" else _text(content))
+    return proof
 
 
 ItemT = TypeVar("ItemT")
