@@ -1,0 +1,73 @@
+"""Configurations from files: JSON as the original's, or the same as TOML (protocol section 10).
+
+Rules:
+
+- a configuration is read and checked as a whole, before anything is opened, and all its mistakes are named at once;
+- paths in it are relative to the file;
+- nothing is ever asked of a server: what a client believes in stands in its file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from coname.configuration import certificates, documents, tls_config
+from coname.configuration.check import check_replica
+from coname.configuration.check_client import check_client
+from coname.configuration.findings import Findings
+from coname.configuration.parse import fill
+from coname.configuration.settings import Listener, ManholeSettings, ReplicaSettings
+from coname.configuration.tls import TlsIdentity
+from coname.configuration.tls_config import Use
+from coname.messages.config_pb2 import Config, RealmConfig, ReplicaConfig
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+__all__ = [
+    "Listener",
+    "ManholeSettings",
+    "ReplicaSettings",
+    "TlsIdentity",
+    "client_tls",
+    "load_client",
+    "load_replica",
+]
+
+
+def load_replica(path: Path | str, now: datetime | None = None) -> ReplicaSettings:
+    """The replica that the file `path` configures, with its keys and certificates loaded.
+
+    :param now: the time that certificates are warned about by; the present if None.
+    :raises coname.errors.Misconfigured: with every mistake in the file and in the files that it names.
+    """
+    path = Path(path).absolute()
+    findings, message = Findings(), ReplicaConfig()
+    fill(message, documents.read(path), findings)
+    return check_replica(message, path, now or certificates.utc_now(), findings)
+
+
+def load_client(path: Path | str) -> Config:
+    """The realms that the file `path` makes known to a client. No key file is opened.
+
+    :raises coname.errors.Misconfigured: with every mistake in the file.
+    """
+    findings, message = Findings(), Config()
+    fill(message, documents.read(Path(path)), findings)
+    check_client(message, findings)
+    findings.raise_mistakes()
+    return message
+
+
+def client_tls(realm: RealmConfig, folder: Path | str, now: datetime | None = None) -> TlsIdentity:
+    """What a client presents to the servers of `realm`, and whom it trusts there.
+
+    :param folder: the configuration file's, in which key files are looked for.
+    :param now: as in `load_replica`; a client's certificate that has expired is no mistake, the server will say.
+    :raises coname.errors.Misconfigured: with every mistake, as paths below ``client_tls``.
+    """
+    findings = Findings("client_tls")
+    identity = tls_config.load(realm.client_tls, Path(folder), Use.CLIENT, now or certificates.utc_now(), findings)
+    findings.raise_mistakes()
+    return identity

@@ -1,0 +1,73 @@
+"""X.509 certificates of a configuration: DER in, checked against key and date.
+
+A certificate that has expired is a warning and not a mistake: its clients will refuse it, but a replica that does not
+start at all serves nobody, and its signatures do not depend on it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from coname.configuration.findings import Findings
+    from coname.configuration.keys import TlsKey
+
+# Time enough to have a new one made, and to hand it to everybody who needs it.
+EXPIRES_SOON = timedelta(days=30)
+
+
+def parse(ders: Sequence[bytes], findings: Findings) -> list[x509.Certificate]:
+    """The certificates in the list of DER at this place; what is none is noted as a mistake and left out."""
+    certificates = []
+    for number, der in enumerate(ders):
+        try:
+            certificates.append(x509.load_der_x509_certificate(der))
+        except (ValueError, UnsupportedAlgorithm) as error:
+            findings.at(number).mistake(f"not an X.509 certificate in DER: {error}")
+    return certificates
+
+
+def parse_authorities(ders: Sequence[bytes], now: datetime, findings: Findings) -> tuple[x509.Certificate, ...]:
+    """The certificate authorities in the list of DER at this place, each warned about if its time is not now."""
+    certificates = parse(ders, findings)
+    for certificate in certificates:
+        warn_of_dates(certificate, now, findings)
+    return tuple(certificates)
+
+
+def warn_of_dates(certificate: x509.Certificate, now: datetime, findings: Findings) -> None:
+    """Warn if `certificate` is not valid `now`, or not for long."""
+    name = certificate.subject.rfc4514_string() or "without a name"
+    start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if now > end:
+        findings.warn(f"the certificate {name} expired on {end:%Y-%m-%d %H:%M} UTC; peers will refuse it")
+    elif now + EXPIRES_SOON > end:
+        findings.warn(f"the certificate {name} expires on {end:%Y-%m-%d %H:%M} UTC; have a new one made")
+    elif now < start:
+        findings.warn(f"the certificate {name} is valid only from {start:%Y-%m-%d %H:%M} UTC; is the clock right?")
+
+
+def belongs_to(certificate: x509.Certificate, key: TlsKey) -> bool:
+    """Whether `certificate` certifies the public half of `key`."""
+    try:
+        certified = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    except (ValueError, UnsupportedAlgorithm):
+        return False
+    return certified == key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def pem(certificates: Sequence[x509.Certificate]) -> bytes:
+    """`certificates` one after the other in PEM."""
+    return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in certificates)
+
+
+def utc_now() -> datetime:
+    """The time that validity is judged by, unless a caller passes another."""
+    return datetime.now(UTC)

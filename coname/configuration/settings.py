@@ -1,0 +1,81 @@
+"""What a configuration amounts to once it is read and checked: values that need no further question."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from coname.configuration.listen import Address
+    from coname.configuration.tls import TlsIdentity
+    from coname.core.signatures import SigningKey
+    from coname.messages.client_pb2 import AuthorizationPolicy
+    from coname.messages.config_pb2 import Limits, ReplicaConfig, VRFSuite
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A front that is to be started: where, and with which TLS."""
+
+    address: Address
+    tls: TlsIdentity
+
+
+@dataclass(frozen=True)
+class ManholeSettings:
+    """The console over SSH.
+
+    :ivar host_key: the file of the server's own SSH key. :ivar authorized_keys: the file of those who may log in.
+    """
+
+    address: Address
+    host_key: Path
+    authorized_keys: Path
+
+
+@dataclass(frozen=True)
+class ReplicaSettings:
+    """One replica's configuration, checked, with its keys loaded.
+
+    :ivar path: the configuration file. :ivar message: what it says, as it stands.
+    :ivar suite: the VRF suite, a value of the enum VRFSuite.
+    :ivar replica_policy: when an epoch is ratified: by a majority of replicas (protocol section 7).
+    :ivar verification_policy: under which clients accept an answer, as far as this replica knows.
+    :ivar domains: whose addresses may be registered, canonical; empty: any.
+    :ivar limits: with the defaults filled in.
+    :ivar min_epoch_interval: seconds, as are the other intervals.
+    :ivar client_timeout: how long an update may wait for its ratification; 0: without limit.
+    :ivar lagging_verifier_scan: how many epochs back a quorum is looked for; 0: without limit.
+    :ivar data_folder: where the database lies; it need not be there yet.
+    :ivar public: gRPC for clients; a front that is None is not started. :ivar verifier: gRPC for verifiers.
+    :ivar httpfront: HTTPS. :ivar hkp: HKP. :ivar raft: between replicas; None for a lone one.
+    :ivar warnings: "path: what to look at", to be logged at start.
+    """
+
+    path: Path
+    message: ReplicaConfig
+    realm: str
+    domains: tuple[str, ...]
+    replica_id: int
+    suite: VRFSuite
+    vrf_secret: bytes = field(repr=False)
+    signing_key: SigningKey = field(repr=False)
+    tree_nonce: bytes
+    replica_policy: AuthorizationPolicy = field(repr=False)
+    verification_policy: AuthorizationPolicy = field(repr=False)
+    limits: Limits
+    min_epoch_interval: float
+    max_epoch_interval: float
+    proposal_retry_interval: float
+    client_timeout: float
+    lagging_verifier_scan: int
+    data_folder: Path
+    public: Listener | None
+    verifier: Listener | None
+    httpfront: Listener | None
+    hkp: Listener | None
+    raft: Listener | None
+    manhole: ManholeSettings | None
+    warnings: tuple[str, ...]
