@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from twisted.internet.defer import Deferred
@@ -29,11 +30,12 @@ class Delete(NamedTuple):
 Write = Put | Delete
 
 
-class CommittedEntry(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class CommittedEntry:
     """An entry of the replicated log that will never change again.
 
-    :param index: its place in the log, from 1, without gaps.
-    :param data: what was proposed; empty for an entry of the engine's own.
+    :ivar index: its place in the log, from 1, without gaps.
+    :ivar data: what was proposed; empty for an entry of the engine's own.
     """
 
     index: int

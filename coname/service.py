@@ -13,14 +13,14 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.application.service import IService, Service
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
-from twisted.internet.interfaces import IReactorCore, IReactorTime
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python import usage
+from twisted.python.failure import Failure
 
 from coname.config import ReplicaSettings, load_replica
 from coname.core.vrf import suite
@@ -32,6 +32,8 @@ from coname.keyserver.lookups import Lookups
 from coname.keyserver.machine import StateMachine
 from coname.keyserver.replica import Parts, Replica, Timing
 from coname.keyserver.verified import RememberedSignatures
+from coname.protocols.grpc_public import GrpcService
+from coname.protocols.https import HttpsService
 from coname.replication.single import SingleLog
 from coname.storage.leveldb import LevelDBStore
 from coname.storage.tree import MerkleTree
@@ -80,6 +82,86 @@ def makeService(options: Options) -> IService:
     return KeyserverService(options.settings, reactor)
 
 
+class Front(Protocol):
+    """Something that listens, once it is started, on ``port``."""
+
+    port: int
+
+    def startService(self) -> None: ...
+
+    def stopService(self) -> Deferred[None] | None: ...
+
+
+class KeyserverService(Service):
+    """A replica and its fronts, from opening the database to closing it.
+
+    :ivar replica: the replica, while the service runs.
+    :ivar fronts: what listens, by name.
+    """
+
+    _log = Logger()
+
+    def __init__(self, settings: ReplicaSettings, reactor: Any) -> None:
+        self._settings = settings
+        self._reactor = reactor
+        self._store: LevelDBStore | None = None
+        self.replica: Replica | None = None
+        self.fronts: dict[str, Front] = {}
+
+    def startService(self) -> None:
+        """Open everything. What fails here ends the process, with the reason as its last line."""
+        super().startService()
+        for warning in self._settings.warnings:
+            self._log.warn("{path}: {warning}", path=self._settings.path, warning=warning)
+        self._store = open_store(self._settings)
+        self.replica = make_replica(self._settings, self._store, self._reactor)
+        started = Deferred.fromCoroutine(self._start(self.replica))
+        started.addErrback(self._failed)
+
+    def stopService(self) -> Deferred[None]:
+        """Finish what was begun, then close everything. Fires when nothing is left open."""
+        super().stopService()
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        await gatherResults([maybeDeferred(front.stopService) for front in self.fronts.values()])
+        if self.replica is not None:
+            await self.replica.stop()
+        if self._store is not None:
+            self._store.close()
+        self._log.info("The keyserver of {realm} has stopped", realm=self._settings.realm)
+
+    async def _start(self, replica: Replica) -> None:
+        await replica.start()
+        self._answer_signals(replica)
+        self.fronts = make_fronts(self._settings, replica, self._reactor)
+        for front in self.fronts.values():
+            front.startService()
+        self._log.info(
+            "The keyserver of {realm} is up: {fronts}",
+            realm=self._settings.realm,
+            fronts=", ".join(f"{name} on port {front.port}" for name, front in self.fronts.items()),
+        )
+
+    def _answer_signals(self, replica: Replica) -> None:
+        def turn(number: int, frame: object) -> None:
+            replica.inRotation = number == signal.SIGUSR2
+
+        signal.signal(signal.SIGUSR1, turn)
+        signal.signal(signal.SIGUSR2, turn)
+
+    def _failed(self, failure: Failure) -> None:
+        self._log.failure("The keyserver could not start", failure=failure)
+        # twistd would exit with 0; whoever supervises the process must see that it failed.
+        self._reactor.addSystemEventTrigger("after", "shutdown", os._exit, 1)
+        self._reactor.stop()
+
+
+def open_store(settings: ReplicaSettings) -> LevelDBStore:
+    """The replica's database, made if it is not there yet."""
+    return LevelDBStore(settings.data_folder, create=True, cache_bytes=settings.limits.cache_bytes // 4)
+
+
 def make_replica(settings: ReplicaSettings, store: LevelDBStore, reactor: Any) -> Replica:
     """A replica on `store`, put together as `settings` say."""
 
@@ -110,3 +192,16 @@ def make_replica(settings: ReplicaSettings, store: LevelDBStore, reactor: Any) -
             most_pending=settings.limits.pending_updates,
         )
     )
+
+
+def make_fronts(settings: ReplicaSettings, replica: Replica, reactor: Any) -> dict[str, Front]:
+    """Everything that listens, as configured, not started yet."""
+    fronts: dict[str, Front] = {}
+    limits = settings.limits
+    if settings.public is not None:
+        public = settings.public
+        fronts["gRPC"] = GrpcService(replica, limits, public.tls, public.address.host, public.address.port)
+    if settings.httpfront is not None:
+        https = settings.httpfront
+        fronts["HTTPS"] = HttpsService(replica, limits, https.tls, https.address.host, https.address.port, reactor)
+    return fronts

@@ -114,7 +114,7 @@ class TlsIdentity:
             acceptableProtocols=list(protocols) or None,
             contextForServerName=choose,
         )
-        return _ServerContext(options, self.client_auth)
+        return _ServerContext(options, self.client_auth, protocols)
 
     def client_options(self, hostname: str, protocols: Sequence[bytes] = ()) -> IOpenSSLClientConnectionCreator:
         """For Twisted's `wrapClientTLS` and `connectSSL`: the server's certificate must be for `hostname`.
@@ -169,10 +169,17 @@ class TlsIdentity:
 
 @implementer(IOpenSSLContextFactory)
 class _ServerContext:
-    """Twisted's options, and the two modes that they lack: ask for a certificate, and take whatever comes."""
+    """Twisted's options, and the two modes that they lack: ask for a certificate, and take whatever comes.
 
-    def __init__(self, options: ssl.CertificateOptions, client_auth: int) -> None:
+    Twisted's own choice among ALPN protocols needs its own way of making connections, and fails the handshake without;
+    it also answers a client of other protocols only with an empty name. So the choice is made here.
+    """
+
+    def __init__(self, options: ssl.CertificateOptions, client_auth: int, protocols: Sequence[bytes]) -> None:
         self._context = options.getContext()
+        self._context.set_alpn_select_callback(
+            lambda _, offered: next((one for one in protocols if one in offered), SSL.NO_OVERLAPPING_PROTOCOLS)
+        )
         flags: dict[int, int] = {
             pb.REQUEST_CLIENT_CERT: SSL.VERIFY_PEER,
             pb.REQUIRE_ANY_CLIENT_CERT: SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT,

@@ -1,8 +1,8 @@
 """What is checked before an update is proposed: everything that can be known at the edge.
 
-In order, so that cheap checks come before dear ones: presence and sizes, the form of the user id, the profile against its
-commitment, the policy's shape, the index, the signatures and the version (protocol section 6), and for a new entry the
-registration policy. The state machine checks again what another update may have changed meanwhile, and nothing else.
+In order, so that cheap checks come before dear ones: presence and sizes, the profile against its commitment, the
+policy's shape, the index, for a new entry who may register, and the signatures and the version (protocol section 6).
+The state machine checks again what another update may have changed meanwhile, and nothing else.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ class Admission:
             )
         if not any(policy.insecure_skip_email_proof for policy in self._registration.policies):
             raise RegistrationRefused(
-                "this realm registers nobody: its registration_policy admits no proof it can check"
+                "this realm registers nobody: its registration_policy names no proof that this server can check"
             )
 
 

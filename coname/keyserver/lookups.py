@@ -141,7 +141,7 @@ class Lookups:
 
     def _unmet(self, what: str, quorum: QuorumExpr | None) -> str:
         wanted = sorted(signers(quorum)) if quorum is not None else []
-        progress = ", ".join(self._progress(signer) for signer in wanted[:16])
+        progress = ", ".join(self._progress(KeyId(signer)) for signer in wanted[:16])
         return f"{what} signed by the requested quorum; its signers: {progress or 'none'}"
 
     def _progress(self, signer: KeyId) -> str:

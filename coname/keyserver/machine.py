@@ -236,7 +236,7 @@ class StateMachine:
     def _ratify_if_signed(
         self, transaction: Transaction, epoch: Epoch, record: EpochRecord, known: dict[KeyId, SignedEpochHead]
     ) -> None:
-        signatures = {signer: head.signatures[signer] for signer, head in known.items()}
+        signatures: dict[int, bytes] = {signer: head.signatures[signer] for signer, head in known.items()}
         if not policy_satisfied(self._policy, record.timestamped_head, signatures, self._verify):
             return
         self._state.ratified_epoch = epoch

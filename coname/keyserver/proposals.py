@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from coname.core.wire import length_delimited
 from coname.errors import Unavailable
@@ -94,12 +95,11 @@ class Proposer:
         taken_in.addErrback(self._not_taken)
         taken_in.addCallback(lambda _: self._send())
 
-    def _not_taken(self, failure: object) -> None:
-        error = getattr(failure, "value", failure)
-        if not isinstance(error, Unavailable):
-            self._log.failure("The log did not take a proposal", failure=failure)
+    def _not_taken(self, failure: Failure) -> None:
+        if isinstance(failure.value, Unavailable):
+            self._log.warn("The log did not take a proposal: {error}", error=failure.value)
         else:
-            self._log.warn("The log did not take a proposal: {error}", error=error)
+            self._log.failure("The log did not take a proposal", failure=failure)
 
     def _retry_due(self) -> float | None:
         oldest = next(iter(self._wanted.values()), None)

@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 
 
 async def run_in_slices(work: Generator[None, None, Result], clock: IReactorTime) -> Result:
-    """Run `work` to its end, leaving the reactor to others whenever a slice is over. `work` yields where it may wait."""
+    """Run `work` to its end, leaving the reactor to others after each slice. `work` yields wherever it may wait."""
     until = clock.seconds() + SLICE
     try:
         while True:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 
 from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 
 from coname.core.types import Epoch
 from coname.errors import ConameError
@@ -25,9 +24,13 @@ class UpdateWaiters:
 
     def wait(self, uid: int) -> Deferred[Epoch]:
         """Fires with the epoch that will hold the update, or fails with the rule it broke."""
-        waiting: Deferred[Epoch] = Deferred(lambda _: self._waiting.pop(uid, None))
+        waiting: Deferred[Epoch] = Deferred(lambda _: self.forget(uid))
         self._waiting[uid] = waiting
         return waiting
+
+    def forget(self, uid: int) -> None:
+        """Nobody waits for the update any more."""
+        self._waiting.pop(uid, None)
 
     def applied(self, uid: int, epoch: Epoch) -> None:
         """The update took effect."""
@@ -39,7 +42,7 @@ class UpdateWaiters:
         """The update broke a rule."""
         waiting = self._waiting.pop(uid, None)
         if waiting is not None:
-            waiting.errback(Failure(error))
+            waiting.errback(error)
 
     def fail_all(self, error: ConameError) -> None:
         """Nothing will be applied any more."""
@@ -77,7 +80,7 @@ class RatificationWaiters:
         for _, waiting in groups.values():
             for deferred in waiting:
                 if not deferred.called:
-                    deferred.errback(Failure(error))
+                    deferred.errback(error)
 
     def _forget(self, key: _Group, waiter: Deferred[None]) -> None:
         group = self._groups.get(key)

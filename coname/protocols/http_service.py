@@ -76,7 +76,7 @@ class HttpService(Service):
         """
         super().startService()
         host, port = self._address
-        factory: Any = TlsFactory(self._tls.server_options(), self._factory, self._reactor)
+        factory: Any = TlsFactory(self._tls.server_options([b"http/1.1"]), self._factory, self._reactor)
         self._listening = self._reactor.listenTCP(port, factory, backlog=BACKLOG, interface=host)
         self.port = cast("IPv4Address", self._listening.getHost()).port
         self.log.info("{name} front on port {port}", name=self.name, port=self.port)

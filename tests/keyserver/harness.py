@@ -31,6 +31,7 @@ from coname.storage.tree import MerkleTree
 
 REALM = "testing"
 START = 1_700_000_000
+INTERVALS = EpochIntervals(minimum=1, maximum=60, retry=5)
 LIMITS = Limits(
     entry_bytes=4096,
     profile_bytes=65536,
@@ -121,7 +122,7 @@ class World:
         self,
         realm: Realm | None = None,
         store: IKeyValueStore | None = None,
-        intervals: EpochIntervals = EpochIntervals(1, 60, 5),
+        intervals: EpochIntervals = INTERVALS,
         client_timeout: float = 30,
         scan: int = 1000,
         run_in_thread: Callable[..., Any] = at_once,

@@ -3,6 +3,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from coname.core.signatures import SigningKey
 from coname.errors import (
     EpochUnknown,
     InvalidRequest,
@@ -15,7 +16,6 @@ from coname.errors import (
     Unavailable,
     UpdateInvalid,
 )
-from coname.core.signatures import SigningKey
 from coname.interfaces import IKeyserver
 from coname.keyserver.admission import Registration
 from coname.keyserver.epochs import EpochIntervals
