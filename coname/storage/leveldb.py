@@ -10,7 +10,7 @@ Rules it keeps:
 3. ``sync`` covers all writes before it too (see `coname.storage.leveldb_files`).
 4. Closing waits for the reads that are under way in other threads: LevelDB would crash the process.
 
-What is found when a damaged database is opened, see `coname.storage.leveldb_log`.
+What LevelDB does with damaged files when it opens them, and what is checked beside that: `coname.storage.leveldb_log`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from zope.interface import implementer
 
 from coname.errors import Corrupt, Misconfigured, Unavailable
 from coname.interfaces import IKeyValueStore, Put, Write
-from coname.storage.leveldb_files import LogSync, prepare_folder
+from coname.storage.leveldb_files import LogSync, check_unlocked, prepare_folder
+from coname.storage.leveldb_log import check_logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -162,7 +163,7 @@ class LevelDBStore:
                 batch.write()
                 self._log_sync.after_write(sync)
             except (plyvel.Error, OSError) as error:
-                self._failure = str(error)
+                self._failure = _sentence(error)
                 raise _corrupt(self.path, error) from error
 
     def _batch(self, writes: Sequence[Write], sync: bool) -> Any:
@@ -206,6 +207,9 @@ def _claim(path: Path) -> str:
 
 def _open(path: Path, create: bool, cache_bytes: int) -> Any:
     try:
+        if (path / "CURRENT").exists():
+            check_unlocked(path)
+            check_logs(path)
         return plyvel.DB(
             os.fspath(path),
             create_if_missing=create,
@@ -215,8 +219,8 @@ def _open(path: Path, create: bool, cache_bytes: int) -> Any:
             bloom_filter_bits=BLOOM_FILTER_BITS,
             max_open_files=MAX_OPEN_FILES,
         )
-    except plyvel.Error as error:
-        if f"lock {path}" in str(error):
+    except (plyvel.Error, OSError, UnicodeDecodeError) as error:
+        if f"lock {path}" in _sentence(error):
             raise Unavailable(f"{path} is open in another process; stop that one first") from error
         raise _corrupt(path, error) from error
 
@@ -236,4 +240,10 @@ def _check_format(db: Any, path: Path) -> None:
 
 
 def _corrupt(path: Path, error: Exception) -> Corrupt:
-    return Corrupt(f"{path} is damaged, or its disk is failing: {error}")
+    return Corrupt(f"{path} is damaged, or its disk is failing: {_sentence(error)}")
+
+
+def _sentence(error: Exception) -> str:
+    """An error's message; plyvel hands on LevelDB's as bytes."""
+    message = error.args[0] if len(error.args) == 1 else str(error)
+    return message.decode(errors="replace") if isinstance(message, bytes) else str(message)

@@ -6,16 +6,18 @@ Rules it keeps:
    there and delete the files; we refuse.
 2. A write with ``sync`` is durable together with all writes before it. LevelDB syncs only the log file that it writes
    to; the tail of the one before, and the folder's entry for a new one, are left to chance. `LogSync` adds both.
-3. The LOCK file is never opened here: closing it would give up the process's own lock (POSIX record locks do that).
+3. The LOCK file is opened only while this process does not have the database open: closing it gives up all locks that
+   the process holds on it (POSIX record locks work like that).
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 from typing import TYPE_CHECKING
 
-from coname.errors import Corrupt, Misconfigured
+from coname.errors import Corrupt, Misconfigured, Unavailable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +43,19 @@ def prepare_folder(path: Path, create: bool) -> None:
     if not create:
         raise Misconfigured([f"{path}: there is no database here; check the path, or create one first"])
     _make_durably(path)
+
+
+def check_unlocked(path: Path) -> None:
+    """Make sure that no other process has the database open, before anything in it is read.
+
+    :raises Unavailable: one has.
+    :raises OSError: the folder is not ours to write to.
+    """
+    with (path / "LOCK").open("ab") as lock:
+        try:
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Unavailable(f"{path} is open in another process; stop that one first") from None
 
 
 def _make_durably(path: Path) -> None:

@@ -131,7 +131,7 @@ class MerkleTree:
         :raises Corrupt: a node on the way is missing or damaged.
         """
         check_ref(root)
-        builder = TreeBuilder(root, self._nonce, next_node, self._fetch)
+        builder = TreeBuilder(root, self._nonce, next_node, self._cache, self._fetch)
         for index in sorted(changes):
             builder.set(index, changes[index])
             yield

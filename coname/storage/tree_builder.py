@@ -32,6 +32,8 @@ from coname.storage.tree_nodes import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from coname.storage.tree_cache import NodeCache
+
 Fetch: TypeAlias = "Callable[[bytes, bytes, int], bytes]"
 """Of a reference, an index and a depth: the record of the internal node there; raises Corrupt."""
 
@@ -44,14 +46,27 @@ class TreeBuilder:
     :ivar next_node: the number that the next new node will get.
     """
 
-    __slots__ = ("_beside", "_bits", "_fetch", "_here", "_index", "_nonce", "_path", "next_node", "refs", "writes")
+    __slots__ = (
+        "_beside",
+        "_bits",
+        "_cache",
+        "_fetch",
+        "_here",
+        "_index",
+        "_nonce",
+        "_path",
+        "next_node",
+        "refs",
+        "writes",
+    )
 
-    def __init__(self, root: NodeRef, nonce: bytes, next_node: int, fetch: Fetch) -> None:
+    def __init__(self, root: NodeRef, nonce: bytes, next_node: int, cache: NodeCache, fetch: Fetch) -> None:
         self.writes: list[Put] = []
         self.refs: list[bytes] = []
         self.next_node = next_node
         self._nonce = nonce
-        self._fetch = fetch
+        self._cache = cache
+        self._fetch = fetch  # for what is not in the cache's younger half
         self._here: bytes = root  # what hangs where the builder stands, at depth len(_beside)
         self._beside: list[bytes] = []  # at each depth above, the child that is not on the path
         self._index = bytes(32)  # of the change that the builder stands at
@@ -86,16 +101,17 @@ class TreeBuilder:
 
     def _descend(self) -> None:
         """Go down on the path to the first place where no internal node hangs."""
-        here, beside, bits, index, fetch = self._here, self._beside, self._bits, self._index, self._fetch
-        depth = len(beside)
+        here, descend, bits, index, fetch = self._here, self._beside.append, self._bits, self._index, self._fetch
+        cached = self._cache.young.get
+        depth = len(self._beside)
         while here[0] == TAG_INTERNAL:
-            node = fetch(here, index, depth)
+            node = cached(here) or fetch(here, index, depth)
             size = SIZES[node[0]]
             if bits[depth] == "1":
-                beside.append(node[:size])
+                descend(node[:size])
                 here = node[size:-2]
             else:
-                beside.append(node[size:-2])
+                descend(node[size:-2])
                 here = node[:size]
             depth += 1
         self._here = here
@@ -115,10 +131,9 @@ class TreeBuilder:
         """Finish the nodes on the path below `depth`, and stand there."""
         here, nonce, index, bits, number = self._here, self._nonce, self._index, self._bits, self.next_node
         pop, write, remember = self._beside.pop, self.writes.append, self.refs.append
+        here_hash = hash_of(here, nonce, index, len(self._beside))
         for above in range(len(self._beside) - 1, depth - 1, -1):
             beside = pop()
-            # The two most frequent kinds are hashed without a call.
-            here_hash = here[KEY_SIZE:] if here[0] == TAG_INTERNAL else hash_of(here, nonce, index, above + 1)
             if beside[0] == TAG_INTERNAL:
                 beside_hash = beside[KEY_SIZE:]
             else:
@@ -127,10 +142,11 @@ class TreeBuilder:
             number += 1
             if bits[above] == "1":
                 write(Put(key, encode(beside, here)))
-                here = key + internal_hash(beside_hash, here_hash, index, above)
+                here_hash = internal_hash(beside_hash, here_hash, index, above)
             else:
                 write(Put(key, encode(here, beside)))
-                here = key + internal_hash(here_hash, beside_hash, index, above)
+                here_hash = internal_hash(here_hash, beside_hash, index, above)
+            here = key + here_hash
             remember(here)
         if number > MAX_NODES:
             raise Corrupt(f"the next tree node's number is out of range: {number}")

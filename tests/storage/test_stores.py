@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
@@ -13,6 +12,8 @@ from coname.interfaces import Delete, IKeyValueStore, Put
 from coname.storage.leveldb import LevelDBStore
 from coname.storage.memory import MemoryStore
 from coname.storage.tracing import TracingStore
+
+from .folders import new_path
 
 
 class StoreContract:
@@ -129,7 +130,7 @@ class StoreContract:
 
 class LevelDBStoreTests(StoreContract, SynchronousTestCase):
     def makeStore(self) -> IKeyValueStore:
-        return LevelDBStore(Path(self.mktemp()), create=True)
+        return LevelDBStore(new_path(self), create=True)
 
 
 class MemoryStoreTests(StoreContract, SynchronousTestCase):
