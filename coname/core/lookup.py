@@ -15,7 +15,7 @@ Rules of this file:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from google.protobuf.message import DecodeError, Message
@@ -104,18 +104,27 @@ def verify_lookup(realm: RealmConfig, user_id: str, proof: LookupProof, now: flo
     value = _check_tree(realm, index, proof, head)
     entry = _check_entry(index, value, proof)
     profile = _check_profile(entry, proof)
-    found = "absent" if entry is None else "present"
-    steps = (
-        ("user", f"the answer is for {user_id}, in the realm {realm.RealmName}"),
-        ("index", f"{index.hex()} is where this user's entry belongs ({vrf.name})"),
-        ("ratification", f"the ratifications ({len(proof.ratifications)}) agree on epoch {head.epoch}"),
+    verified = Verified(user_id, index, head.epoch, head, signers, entry, profile, vrf.trustworthy, steps=())
+    return replace(verified, steps=_explain(realm, len(proof.ratifications), freshness, verified))
+
+
+def _explain(realm: RealmConfig, count: int, freshness: str, proven: Verified) -> tuple[tuple[str, str], ...]:
+    """A sentence on what each step showed."""
+    entry, profile, root = proven.entry, proven.profile, proven.head.root_hash.hex()
+    return (
+        ("user", f"the answer is for {proven.user_id}, in the realm {realm.RealmName}"),
+        ("index", f"{proven.index.hex()} is where this user's entry belongs ({_suite(realm).name})"),
+        ("ratification", f"the ratifications ({count}) agree on epoch {proven.epoch}"),
         ("freshness", freshness),
-        ("signatures", f"signed by {quorums.ids(signers)}; wanted: {policies.describe(realm.verification_policy)}"),
-        ("tree", f"the tree with the root {head.root_hash.hex()} proves the entry {found}"),
+        ("signatures", f"signed by {quorums.ids(proven.signers)}; wanted: {_wanted(realm)}"),
+        ("tree", f"the tree with the root {root} proves the entry {'absent' if entry is None else 'present'}"),
         ("entry", "none, as proven" if entry is None else f"version {entry.version}, the one that the tree holds"),
         ("profile", "none, as proven" if profile is None else f"{_keys(profile)}, as the entry commits to"),
     )
-    return Verified(user_id, index, head.epoch, head, signers, entry, profile, vrf.trustworthy, steps)
+
+
+def _wanted(realm: RealmConfig) -> str:
+    return policies.describe(realm.verification_policy)
 
 
 def _keys(profile: Profile) -> str:

@@ -1,0 +1,1 @@
+"""Tests of `coname.core`: against the original's vectors, against attacks, and against arbitrary input."""
