@@ -1,0 +1,72 @@
+"""The command ``coname``: the group of its commands, and the way out of the process.
+
+A command's module is imported when the command is used, so that each is quick to start and needs only what it needs.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+
+import click
+
+from coname import __version__
+from coname.client.console.exits import Exit
+
+COMMANDS = {
+    "lookup": ("coname.client.commands.lookup:lookup", "Look up the keys of an address, and verify them."),
+    "register": ("coname.client.commands.register:register", "Register an address, publishing its first keys."),
+    "update": ("coname.client.commands.update:update", "Change the keys of an address."),
+    "verify-proof": ("coname.client.commands.verify_proof:verify_proof", "Verify a stored answer to a lookup."),
+    "init": ("coname.client.commands.init:init", "Make the keys and configurations of a new realm."),
+    "demo": ("coname.client.commands.demo:demo", "See it all: start a keyserver here, register, look up."),
+}
+"""Each command: where it is, and what the overview says of it."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command when it is used, and not for the overview."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which somebody meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The overview, without importing anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, words) for name, (_, words) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="coname")
+def cli() -> None:
+    """The keys of people, with proof: look up, register and change entries of a coname key directory."""
+
+
+def main() -> None:
+    """The entry point. Exits with one of `Exit`, whatever happens: a crash must not look like "proved absent"."""
+    try:
+        sys.exit(cli.main(standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(Exit.USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(Exit.INTERRUPTED)
+    except BrokenPipeError:
+        sys.exit(Exit.DONE)
+    except Exception:  # the last resort: anything not foreseen, told in full
+        traceback.print_exc()
+        sys.exit(Exit.CRASHED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,218 @@
+"""The client: asks, verifies, remembers; and changes entries for their owners.
+
+Rules:
+
+1. Nothing that a server says is returned unless `coname.core.lookup.verify_lookup` has accepted it under the realm's
+   configuration, and the memory (`continuity`) does not contradict it.
+2. A question is asked under the canonical form of the address.
+3. Before an update is sent, its keys and its bytes are in the identity store (`identity`, rule 1 and 2).
+4. Whatever fails, fails with a `coname.errors.ConameError`; an update that failed with `Unreachable`, `Unavailable` or
+   `TimedOut` can be called again with the same arguments.
+
+Every public method returns what the program's framework awaits: a Deferred after ``txaio.use_twisted()``, a task after
+``txaio.use_asyncio()``. The program calls one of the two before it makes a `Client`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+from coname.client.composing import LATEST, lookup_request, update_request
+from coname.client.continuity import STEP, describe
+from coname.client.framework import framework
+from coname.client.identity import Identity, Pending
+from coname.client.planning import Change, plan_registration, plan_update
+from coname.client.results import Outcome, Result
+from coname.client.state import MemoryRecords, PinnedState, realm_name
+from coname.core.addresses import canonical
+from coname.core.lookup import realm_for, verify_lookup
+from coname.core.types import Epoch
+from coname.errors import InvalidRequest, Misconfigured, ProofInvalid, Refused, Unavailable
+from coname.messages.client_pb2 import EmailProof, LookupProof
+from coname.messages.config_pb2 import Config, RealmConfig
+
+BUSY_TRIES, BUSY_PAUSE = 250, 0.02
+"""How often, and after how many seconds, a memory that another program is writing is tried again: five seconds in all,
+where a write takes milliseconds."""
+
+
+class Client:
+    """A client of all realms in `config`.
+
+    :param config: the realms, and what each must prove.
+    :param connect: makes the `ITransport` to a realm; called once for each realm that is asked.
+    :param state: what is remembered between answers; without one, it ends with this object.
+    :param clock: the time now, in seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        connect: Callable[[RealmConfig], Any],
+        state: PinnedState | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._config = config
+        self._connect = connect
+        self._state = PinnedState(MemoryRecords()) if state is None else state
+        self._clock = clock
+        self._transports: dict[str, Any] = {}
+
+    def lookup(self, address: str, epoch: int = 0) -> Awaitable[Result]:
+        """The keys of `address`, or the proof that it has none.
+
+        :param epoch: 0 for the latest.
+        Fails with `InvalidRequest` (no address, no realm for it), `ProofInvalid`, `Unreachable`, or what the server
+        refused it with.
+        """
+        return self._awaitable(self._lookup, address, Epoch(epoch))
+
+    def register(
+        self, address: str, keys: Mapping[str, bytes], store: Any, email_proof: EmailProof | None = None
+    ) -> Awaitable[Result]:
+        """Make the first entry of `address`, publishing `keys`.
+
+        :param store: an `IIdentityStore`; the signing key is made and kept there.
+        :param email_proof: that the address is the caller's, where the realm asks for it.
+        Fails as `lookup` does, and with `AlreadyRegistered`.
+        """
+        return self._awaitable(self._register, address, dict(keys), store, email_proof)
+
+    def update(self, address: str, change: Change, store: Any) -> Awaitable[Result]:
+        """Change the entry of `address`. The outcome is ABSENT if it has none.
+
+        :param store: the `IIdentityStore` with the signing key.
+        Fails as `lookup` does, and with `NotOwner`, `UpdateInvalid`, or `Misconfigured` (no identity there).
+        """
+        return self._awaitable(self._update, address, change, store)
+
+    def close(self) -> Awaitable[None]:
+        """Let go of all connections."""
+        return self._awaitable(self._close)
+
+    @staticmethod
+    def _awaitable(method: Callable[..., Any], *arguments: Any) -> Awaitable[Any]:
+        return cast("Awaitable[Any]", framework.as_future(method, *arguments))
+
+    async def _close(self) -> None:
+        while self._transports:
+            _, transport = self._transports.popitem()
+            await transport.close()
+
+    async def _lookup(self, address: str, epoch: Epoch = LATEST) -> Result:
+        user_id = canonical(address)
+        realm = realm_for(self._config, user_id)
+        floor = self._floor(realm)
+        proof = await self._transport(realm).lookup(lookup_request(realm, user_id, epoch))
+        return await self._accept(realm, address, user_id, proof, floor, epoch)
+
+    async def _register(
+        self, address: str, keys: Mapping[str, bytes], store: Any, email_proof: EmailProof | None
+    ) -> Result:
+        identity = self._identity(address, store)
+        before = await self._lookup(address)
+        plan = plan_registration(identity, before, realm_name(before.realm), keys)
+        store.save(plan.identity)
+        if plan.send is None:
+            return replace(before, outcome=Outcome.UNCHANGED)
+        return await self._send(before, plan.identity, plan.send, store, Outcome.REGISTERED, email_proof)
+
+    async def _update(self, address: str, change: Change, store: Any) -> Result:
+        identity = self._identity(address, store)
+        if identity is None:
+            raise Misconfigured([f"there is no identity for {canonical(address)}: its signing key is needed"])
+        before = await self._lookup(address)
+        if not before.present:
+            return before
+        plan = plan_update(identity, before, change)
+        store.save(plan.identity)
+        if plan.send is None:
+            return replace(before, outcome=Outcome.UNCHANGED)
+        return await self._send(before, plan.identity, plan.send, store, Outcome.UPDATED)
+
+    def _identity(self, address: str, store: Any) -> Identity | None:
+        """What `store` holds, if it is for this address in this realm.
+
+        :raises Misconfigured: it is for another.
+        """
+        identity: Identity | None = store.load()
+        user_id = canonical(address)
+        realm = realm_for(self._config, user_id)
+        if identity is not None and (identity.address, identity.realm) != (user_id, realm_name(realm)):
+            raise Misconfigured(
+                [
+                    f"the identity is that of {identity.address} in realm {identity.realm}, "
+                    f"not of {user_id} in realm {realm_name(realm)}"
+                ]
+            )
+        return identity
+
+    async def _send(
+        self,
+        before: Result,
+        identity: Identity,
+        pending: Pending,
+        store: Any,
+        outcome: Outcome,
+        email_proof: EmailProof | None = None,
+    ) -> Result:
+        request = update_request(before.realm, before.address, pending, email_proof)
+        floor = self._floor(before.realm)
+        try:
+            proof = await self._transport(before.realm).update(request)
+        except (Refused, InvalidRequest):
+            store.save(identity.with_pending(None))  # it is not on its way; its keys stay
+            raise
+        result = await self._accept(before.realm, before.asked, before.address, proof, floor)
+        if result.entry is None or result.entry.version < pending.entry.version:
+            raise ProofInvalid("update", "the server took the update, and proves that it is not in force")
+        store.save(identity.settled(result.entry))
+        _check_in_force(pending, result)
+        return replace(result, outcome=outcome)
+
+    def _floor(self, realm: RealmConfig) -> Epoch:
+        newest = self._state.newest(realm)
+        return Epoch(0) if newest is None else newest.epoch
+
+    def _transport(self, realm: RealmConfig) -> Any:
+        if realm.RealmName not in self._transports:
+            self._transports[realm.RealmName] = self._connect(realm)
+        return self._transports[realm.RealmName]
+
+    async def _accept(
+        self,
+        realm: RealmConfig,
+        asked: str,
+        user_id: str,
+        proof: LookupProof,
+        floor: Epoch,
+        epoch: Epoch = LATEST,
+    ) -> Result:
+        """`proof`, verified and remembered."""
+        verified = verify_lookup(realm, user_id, proof, self._clock())
+        if epoch and verified.epoch != epoch:
+            raise ProofInvalid("epoch", f"the answer is for epoch {verified.epoch}; epoch {epoch} was asked for")
+        outcome = Outcome.ABSENT if verified.entry is None else Outcome.PRESENT
+        known = self._state.newest(realm)
+        result = Result(asked, realm, proof, verified, verified.steps, outcome)
+        await self._remember(realm, result, floor, epoch)
+        return replace(result, steps=(*result.steps, (STEP, describe(known, verified.head))))
+
+    async def _remember(self, realm: RealmConfig, result: Result, floor: Epoch, epoch: Epoch) -> None:
+        for _ in range(BUSY_TRIES):
+            if self._state.observe(realm, result.verified.head, result.sighting, floor, epoch):
+                return
+            await framework.sleep(BUSY_PAUSE)
+        raise Unavailable(f"another program has held the memory of realm {realm.RealmName} for too long")
+
+
+def _check_in_force(pending: Pending, result: Result) -> None:
+    """Whether the entry in force is the one that was sent, or a later one of the owner's."""
+    if result.entry is None or result.proof.entry == pending.request.update.new_entry:
+        return
+    if result.entry.version == pending.entry.version:
+        raise Refused("another update with the same version came first; look up what is in force, and try again")
+    raise Refused(f"a later update, version {result.entry.version}, came in between; look up what is in force")

@@ -1,0 +1,104 @@
+"""How a command ends: its result or its error is told once, here, and the exit status goes with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import click
+
+from coname.client.console.documents import (
+    SCHEMA,
+    error_document,
+    identity_document,
+    result_document,
+    warnings,
+)
+from coname.client.console.exits import Exit, UsageMistake, advice, status_of
+from coname.client.console.words import Words
+from coname.client.identity import Identity
+from coname.client.results import Result
+from coname.errors import ConameError, Misconfigured, ProofInvalid
+
+
+class Report:
+    """The one voice of a command.
+
+    :param command: its name.
+    :param as_json: one JSON object on standard output, and nothing else.
+    :param quiet: words go to standard error, because standard output is for bytes.
+    """
+
+    def __init__(self, command: str, as_json: bool, quiet: bool = False) -> None:
+        self._command = command
+        self._json = as_json
+        self._words = Words(error=quiet)
+        self._identity: dict[str, Any] | None = None
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Everything that goes wrong within is told, and ends the command."""
+        try:
+            yield
+        except ConameError as error:
+            self.fail(error)
+        except OSError as error:
+            self.fail(UsageMistake(f"{error.filename or 'a file'}: {error.strerror or error}"))
+
+    def note(self, text: str) -> None:
+        """Something on the way; words only."""
+        if not self._json:
+            self._words.line(text, "dim")
+
+    def identity(self, identity: Identity, path: object) -> None:
+        """Where the signing keys are; told at once, so that it is known whatever happens next."""
+        self._identity = identity_document(identity, path)
+        self.note(f"signing key {self._identity['key_ids'][-1]} is in {path}: keep a copy of that file")
+
+    def result(self, result: Result, only: str | None = None, status: Exit | None = None) -> NoReturn:
+        """Tell a verified answer and exit.
+
+        :param only: the one key that was asked for.
+        :param status: where the outcome does not say it all.
+        """
+        status = (Exit.DONE if result.present else Exit.ABSENT) if status is None else status
+        if self._json:
+            self._document(result_document(result, only), status)
+        else:
+            self._tell(result)
+        raise click.exceptions.Exit(status)
+
+    def _tell(self, result: Result) -> None:
+        if result.asked != result.address:
+            self._words.line(f"{result.asked} was asked for in its canonical form, {result.address}", "yellow")
+        self._words.headline(result)
+        self._words.steps(result.steps)
+        self._words.keys(result)
+        self._words.entry(result)
+        for warning in warnings(result):
+            self._words.line(f"warning: {warning}", "bold red")
+
+    def fail(self, error: ConameError) -> NoReturn:
+        """Tell what went wrong and exit."""
+        status = status_of(error)
+        if self._json:
+            self._document({"error": error_document(error)}, status)
+        else:
+            self._complain(error)
+        raise click.exceptions.Exit(status)
+
+    def _complain(self, error: ConameError) -> None:
+        words = Words(error=True)
+        mistakes = error.mistakes if isinstance(error, Misconfigured) else [str(error)]
+        what = f"not verified ({error.step})" if isinstance(error, ProofInvalid) else "error"
+        for mistake in mistakes:
+            words.line(f"{what}: {mistake}", "bold red")
+        if advice(error):
+            words.line(advice(error))
+
+    def _document(self, content: dict[str, Any], status: Exit) -> None:
+        head = {"schema": SCHEMA, "command": self._command, "exit_status": int(status)}
+        identity = {} if self._identity is None else {"identity": self._identity}
+        click.echo(json.dumps(head | content | identity, indent=2, ensure_ascii=False))

@@ -1,0 +1,90 @@
+"""Running one asynchronous job to its end, and what the commands are run in.
+
+gRPC needs no more than asyncio; the HTTPS front is asked by treq on Twisted's asyncio reactor. A process runs one of
+them, once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from coname.client.framework import framework
+from coname.client.transports.timeouts import LOOKUP_SECONDS, UPDATE_SECONDS
+from coname.messages.config_pb2 import RealmConfig
+
+T = TypeVar("T")
+Connect = Callable[[RealmConfig], Any]
+Job = Callable[[Connect], Coroutine[Any, Any, T]]
+
+
+@dataclass(frozen=True)
+class Way:
+    """How to reach a realm.
+
+    :ivar https: by HTTPS rather than gRPC.
+    :ivar folder: where the configuration's paths begin.
+    :ivar timeout: seconds; None for the defaults.
+    """
+
+    https: bool
+    folder: Path
+    timeout: float | None = None
+
+    @property
+    def timeouts(self) -> tuple[float, float]:
+        """For lookups, and for updates."""
+        return self.timeout or LOOKUP_SECONDS, self.timeout or UPDATE_SECONDS
+
+
+class Environment:
+    """The world around the commands: network and time. Tests bring another."""
+
+    def now(self) -> float:
+        """The time, in seconds since 1970."""
+        return time.time()
+
+    def run(self, way: Way, job: Job[T]) -> T:
+        """What `job` returns; it is given the means to connect."""
+        return _run_twisted(way, job) if way.https else _run_asyncio(way, job)
+
+
+def _run_asyncio(way: Way, job: Job[T]) -> T:
+    from coname.client.transports.connecting import connect_grpc
+
+    framework.use_asyncio()
+    return asyncio.run(job(lambda realm: connect_grpc(realm, way.folder, *way.timeouts)))
+
+
+def _run_twisted(way: Way, job: Job[T]) -> T:
+    from twisted.internet import asyncioreactor
+
+    install: Any = asyncioreactor.install
+    install()
+    from twisted.internet import reactor
+    from twisted.internet.defer import ensureDeferred
+    from twisted.python.failure import Failure
+
+    from coname.client.transports.connecting import connect_https
+
+    framework.use_twisted()
+    loop: Any = reactor
+    outcome: list[Any] = []
+
+    def start() -> None:
+        deferred = ensureDeferred(job(lambda realm: connect_https(realm, way.folder, loop, *way.timeouts)))
+        deferred.addBoth(outcome.append).addBoth(lambda _: loop.stop())
+
+    loop.callWhenRunning(start)
+    loop.run()
+    if not outcome:
+        raise KeyboardInterrupt(signal.SIGINT)
+    if isinstance(outcome[0], Failure):
+        outcome[0].raiseException()
+    result: T = outcome[0]
+    return result

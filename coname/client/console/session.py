@@ -1,0 +1,118 @@
+"""From a command's options to a client: what every command that asks a server does first."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from coname.client import places
+from coname.client.client import Client
+from coname.client.console.exits import UsageMistake
+from coname.client.console.running import Connect, Environment, Way
+from coname.client.identity import Identity
+from coname.client.identity_store import IdentityFile
+from coname.client.results import Result
+from coname.client.state import FolderRecords, PinnedState, realm_name
+from coname.config import load_client
+from coname.core.addresses import canonical
+from coname.core.lookup import realm_for
+from coname.errors import InvalidRequest, Misconfigured
+from coname.messages.config_pb2 import Config, RealmConfig
+
+
+@dataclass(frozen=True)
+class Target:
+    """An address, and the realm that answers for it.
+
+    :ivar asked: as the command line has it.
+    :ivar address: in canonical form.
+    """
+
+    config: Config
+    folder: Path
+    realm: RealmConfig
+    asked: str
+    address: str
+
+
+def find_target(config_path: Path | None, asked: str) -> Target:
+    """Read the configuration, and find the realm of the address `asked`.
+
+    :raises UsageMistake: there is no configuration, no address, or no realm for it.
+    :raises Misconfigured: the configuration is wrong.
+    """
+    path = places.config_file() if config_path is None else config_path
+    if config_path is None and not path.exists():
+        raise UsageMistake(f"no configuration: give --config FILE, set CONAME_CONFIG, or put one at {path}")
+    config = load_client(path)
+    try:
+        address = canonical(asked)
+        return Target(config, path.absolute().parent, realm_for(config, address), asked, address)
+    except InvalidRequest as error:
+        raise UsageMistake(str(error)) from error
+
+
+def ask(
+    ctx: click.Context,
+    target: Target,
+    job: Callable[[Client], Awaitable[Result]],
+    *,
+    https: bool,
+    timeout: float | None,
+    state_folder: Path | None,
+) -> Result:
+    """What `job` comes to with a client for `target`, run to its end.
+
+    :raises Misconfigured: the realm says neither where its gRPC is nor its HTTPS front.
+    """
+    environment = environment_of(ctx)
+    state = PinnedState(FolderRecords(places.state_folder() if state_folder is None else state_folder))
+
+    async def run(connect: Connect) -> Result:
+        client = Client(target.config, connect, state, environment.now)
+        try:
+            return await job(client)
+        finally:
+            await client.close()
+
+    return environment.run(Way(_by_https(target.realm, https), target.folder, timeout), run)
+
+
+def _by_https(realm: RealmConfig, wanted: bool) -> bool:
+    """gRPC, as the original's client has it, unless HTTPS is wanted or is all there is."""
+    if not realm.addr and not realm.URL:
+        raise Misconfigured([f"realm {realm.RealmName} has neither addr nor URL: where is its server?"])
+    return wanted or not realm.addr
+
+
+def environment_of(ctx: click.Context) -> Environment:
+    """The world that the command runs in."""
+    return ctx.obj if isinstance(ctx.obj, Environment) else Environment()
+
+
+def identity_store(target: Target, path: Path | None, saved: Callable[[Identity, Path], None]) -> TellingIdentityFile:
+    """The file with the signing keys of `target`.
+
+    :param saved: is told of each identity once it is safely stored.
+    """
+    found = places.identity_file(realm_name(target.realm), target.address) if path is None else path
+    return TellingIdentityFile(found, saved)
+
+
+class TellingIdentityFile(IdentityFile):
+    """An identity file that says when a new key is in it."""
+
+    def __init__(self, path: Path, saved: Callable[[Identity, Path], None]) -> None:
+        super().__init__(path)
+        self._saved = saved
+        self._told: set[int] = set()
+
+    def save(self, identity: Identity) -> None:
+        """See `IIdentityStore`."""
+        super().save(identity)
+        if identity.keys[-1].key_id not in self._told:
+            self._told.add(identity.keys[-1].key_id)
+            self._saved(identity, self.path)

@@ -1,0 +1,105 @@
+"""What people read: step by step, with colour and alignment on a terminal, and as plain lines in a pipe.
+
+Text from elsewhere (key names, user ids, sentences of servers) is printed without markup and control characters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from coname.client import openpgp
+from coname.client.console.documents import rfc3339
+from coname.client.results import Outcome, Result
+from coname.client.transports.refusals import printable
+from coname.errors import InvalidRequest
+
+_HEADLINES = {
+    Outcome.PRESENT: "{address}: proved present in epoch {epoch} of realm {realm}",
+    Outcome.ABSENT: "{address}: proved absent, it has no entry in epoch {epoch} of realm {realm}",
+    Outcome.REGISTERED: "{address}: registered, and proved present in epoch {epoch} of realm {realm}",
+    Outcome.UPDATED: "{address}: updated, and proved to be in force in epoch {epoch} of realm {realm}",
+    Outcome.UNCHANGED: "{address}: nothing left to do, this is in force in epoch {epoch} of realm {realm}",
+}
+
+SHOWN_CHARACTERS = 60
+"""Of a key that is text; the whole of it is what ``lookup --key`` prints."""
+
+
+class Words:
+    """Prints to one stream.
+
+    :param error: to standard error rather than standard output.
+    """
+
+    def __init__(self, error: bool = False) -> None:
+        self._console = Console(stderr=error, highlight=False)
+        self._rich = self._console.is_terminal
+
+    def line(self, text: str, style: str = "") -> None:
+        """One line; never wrapped in a pipe."""
+        self._console.print(Text(printable_lines(text), style=style), soft_wrap=not self._rich)
+
+    def headline(self, result: Result) -> None:
+        """What came of it."""
+        text = _HEADLINES[result.outcome].format(
+            address=result.address, epoch=result.epoch, realm=result.realm.RealmName
+        )
+        self.line(text, "bold yellow" if result.outcome is Outcome.ABSENT else "bold green")
+
+    def steps(self, steps: Iterable[tuple[str, str]]) -> None:
+        """What was checked, and held."""
+        self._rows([("✓" if self._rich else "ok", name, sentence) for name, sentence in steps], "green")
+
+    def keys(self, result: Result) -> None:
+        """The keys, with what can be said of them in a line."""
+        keys = sorted(result.keys.items())
+        self._rows([(name, f"{len(value)} bytes", describe_key(name, value)) for name, value in keys], "bold")
+
+    def entry(self, result: Result) -> None:
+        """The entry, and when its epoch was closed."""
+        closed = rfc3339(result.verified.head.issue_time)
+        if result.entry is not None:
+            owners = ", ".join(f"{identifier:016x}" for identifier in sorted(result.entry.update_policy.public_keys))
+            self.line(f"entry version {result.entry.version}, changed by signing key {owners or 'none'}", "dim")
+        self.line(f"epoch {result.epoch} was closed at {closed}", "dim")
+
+    def _rows(self, rows: Sequence[tuple[str, str, str]], style: str) -> None:
+        """Three columns; on a terminal the last one is wrapped within itself."""
+        if not rows:
+            return
+        if self._rich:
+            table = Table.grid(padding=(0, 2))
+            for first, second, third in rows:
+                table.add_row(Text(printable_lines(first), style), Text(second), Text(printable_lines(third)))
+            self._console.print(table)
+            return
+        width, next_width = (max(len(row[column]) for row in rows) for column in (0, 1))
+        for first, second, third in rows:
+            self.line(f"{first:<{width}}  {second:<{next_width}}  {third}".rstrip())
+
+
+def printable_lines(text: str) -> str:
+    """`text` without anything that could move a cursor, line by line."""
+    return "\n".join("".join(each if each.isprintable() else "?" for each in line) for line in text.split("\n"))
+
+
+def describe_key(name: str, value: bytes) -> str:
+    """A key in a line: what it is if that is known, its beginning if it is text, its own bytes otherwise."""
+    if name == openpgp.KEY_NAME:
+        try:
+            found = openpgp.certificate(value)
+        except InvalidRequest as error:
+            return f"not an OpenPGP certificate that can be used ({printable(str(error))})"
+        return " ".join(["OpenPGP certificate", found.fingerprint, *map(printable, found.user_ids)])
+    try:
+        text = value.decode().strip()
+    except UnicodeDecodeError:
+        text = ""
+    if text and text.isprintable():
+        return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
+    shown = value[: SHOWN_CHARACTERS // 2].hex()
+    return shown if len(value) <= SHOWN_CHARACTERS // 2 else f"{shown}…"

@@ -1,0 +1,74 @@
+"""A stored proof: the answer to a lookup, kept to be verified again, in protobuf's binary form or in its JSON."""
+
+from __future__ import annotations
+
+import json
+
+from google.protobuf import json_format
+from google.protobuf.message import DecodeError
+
+from coname.errors import ProofInvalid
+from coname.messages.client_pb2 import LookupProof
+
+MAX_PROOF_BYTES = 8 * 1024 * 1024
+"""The largest file or answer that is read: twice what gRPC takes, for JSON's base64."""
+
+
+def parse_proof(data: bytes) -> LookupProof:
+    """The proof in `data`, in either form.
+
+    :raises ProofInvalid: step "form": it is neither.
+    """
+    return proof_from_json(data) if _is_json(data) else proof_from_binary(data)
+
+
+def _is_json(data: bytes) -> bool:
+    """A proof in binary form holds hashes, hence is hardly ever JSON; its first bytes may well look like it."""
+    if not data.lstrip().startswith(b"{"):
+        return False
+    try:
+        json.loads(data)
+    except (ValueError, RecursionError):
+        return not _is_binary(data)
+    return True
+
+
+def _is_binary(data: bytes) -> bool:
+    try:
+        LookupProof.FromString(data)
+    except DecodeError:
+        return False
+    return True
+
+
+def proof_from_binary(data: bytes) -> LookupProof:
+    """The proof in protobuf's binary form.
+
+    :raises ProofInvalid: it is not one.
+    """
+    try:
+        return LookupProof.FromString(data)
+    except DecodeError as error:
+        raise ProofInvalid("form", f"the proof ({len(data)} bytes) is not a LookupProof message") from error
+
+
+def proof_from_json(data: bytes) -> LookupProof:
+    """The proof in protobuf's JSON; unknown fields are left aside, as in the binary form.
+
+    :raises ProofInvalid: it is not one.
+    """
+    proof = LookupProof()
+    try:
+        json_format.Parse(data, proof, ignore_unknown_fields=True)
+    except (json_format.ParseError, ValueError, RecursionError) as error:
+        raise ProofInvalid("form", f"the proof is not the JSON of a LookupProof message: {_line(error)}") from error
+    return proof
+
+
+def proof_to_json(proof: LookupProof) -> str:
+    """`proof` in protobuf's JSON, as servers send it."""
+    return json_format.MessageToJson(proof, preserving_proto_field_name=True)
+
+
+def _line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -1,0 +1,211 @@
+"""What the client remembers of each realm between runs: its newest epoch head, and each user id it asked about.
+
+The rules of what may follow what are in `continuity`; here is only where the memory lives and who may write it.
+
+- A realm is known by its name and VRF key together: a realm set up anew under an old name is another realm, and only
+  somebody who changes the client's configuration can make that happen.
+- Reading, checking and writing happen under one lock, so that two clients cannot overwrite each other's newer memory.
+- A damaged record is an error. Nothing here ever takes it for "never seen".
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from zope.interface import implementer
+
+from coname.client import files
+from coname.client.continuity import Sighting, follow, settle
+from coname.client.interfaces import IRecords
+from coname.core import heads
+from coname.core.hashes import shake
+from coname.core.heads import Head
+from coname.core.types import EntryHash, Epoch, Index
+from coname.errors import Corrupt, ProofInvalid
+from coname.messages.client_pb2 import Timestamp
+from coname.messages.config_pb2 import RealmConfig
+
+HEAD, USER = "epoch head", "user id"
+"""The kinds of records."""
+
+
+class PinnedState:
+    """The memory of one client.
+
+    :param records: an `IRecords`; `FolderRecords` for programs, `MemoryRecords` where nothing should be kept.
+    """
+
+    def __init__(self, records: Any) -> None:
+        self._records = records
+
+    def newest(self, realm: RealmConfig) -> Head | None:
+        """The newest epoch head seen of `realm`.
+
+        :raises Corrupt: the record is damaged.
+        """
+        name = f"{realm_name(realm)}/head"
+        data: bytes | None = self._records.read(name)
+        return None if data is None else _decode_head(data, self._records.where(name))
+
+    def observe(self, realm: RealmConfig, head: Head, seen: Sighting, floor: Epoch, asked: Epoch) -> bool:
+        """Check a verified answer against the memory, and remember it.
+
+        :param floor: see `continuity.follow`; also `asked`.
+        :returns: False if another client is writing just now: call again a little later.
+        :raises ProofInvalid: the answer contradicts the memory, which stays as it was.
+        :raises Corrupt: a record is damaged.
+        """
+        lock: AbstractContextManager[None] | None = self._records.acquire(realm_name(realm))
+        if lock is None:
+            return False
+        with lock:
+            self._observe(realm, head, seen, floor, asked)
+        return True
+
+    def _observe(self, realm: RealmConfig, head: Head, seen: Sighting, floor: Epoch, asked: Epoch) -> None:
+        known_head, known = self.newest(realm), self._sighting(realm, seen.user_id)
+        newest, sighting = follow(known_head, head, floor, asked), settle(known, seen)
+        if sighting != known:
+            self._records.write(_user_record(realm, seen.user_id), _encode_sighting(sighting))
+        if known_head is None or newest.epoch_head != known_head.epoch_head:
+            self._records.write(f"{realm_name(realm)}/head", _encode_head(newest))
+
+    def _sighting(self, realm: RealmConfig, user_id: str) -> Sighting | None:
+        name = _user_record(realm, user_id)
+        data = self._records.read(name)
+        if data is None:
+            return None
+        sighting = _decode_sighting(data, self._records.where(name))
+        if sighting.user_id != user_id:
+            raise Corrupt(f"{self._records.where(name)} is about {sighting.user_id}, not about {user_id}")
+        return sighting
+
+
+def realm_name(realm: RealmConfig) -> str:
+    """A name for the realm's records: readable, fit for a file system, and different for each name and VRF key."""
+    readable = re.sub(r"[^A-Za-z0-9.-]", "_", realm.RealmName)[:40].lstrip(".")
+    identity = len(realm.RealmName.encode()).to_bytes(4, "big") + realm.RealmName.encode() + realm.VRFPublic
+    return f"{readable}-{shake(identity, 8).hex()}"
+
+
+def _user_record(realm: RealmConfig, user_id: str) -> str:
+    return f"{realm_name(realm)}/users/{shake(user_id.encode(), 16).hex()}"
+
+
+def _encode_head(head: Head) -> bytes:
+    return files.seal(HEAD, {"realm": head.realm, "epoch": head.epoch, "head": _b64(head.epoch_head)})
+
+
+def _decode_head(data: bytes, where: str) -> Head:
+    content = files.unseal(HEAD, data, where)
+    try:
+        return heads.parse(heads.timestamped(base64.b64decode(content["head"], validate=True), Timestamp()))
+    except (ProofInvalid, KeyError, TypeError, ValueError) as error:
+        raise Corrupt(f"{where} is damaged: it holds no epoch head") from error
+
+
+def _encode_sighting(sighting: Sighting) -> bytes:
+    return files.seal(
+        USER,
+        {
+            "user_id": sighting.user_id,
+            "index": sighting.index.hex(),
+            "epoch": sighting.epoch,
+            "version": sighting.version,
+            "entry_hash": sighting.entry_hash.hex(),
+        },
+    )
+
+
+def _decode_sighting(data: bytes, where: str) -> Sighting:
+    content = files.unseal(USER, data, where)
+    try:
+        return Sighting(
+            user_id=content["user_id"],
+            index=Index(bytes.fromhex(content["index"])),
+            epoch=Epoch(content["epoch"]),
+            version=content["version"],
+            entry_hash=EntryHash(bytes.fromhex(content["entry_hash"])),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise Corrupt(f"{where} is damaged: it is not a record of a user id") from error
+
+
+def _b64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+@implementer(IRecords)
+class MemoryRecords:
+    """Records that end with the program."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, bytes] = {}
+        self._held: set[str] = set()
+
+    def read(self, name: str) -> bytes | None:
+        """See `IRecords`."""
+        return self._records.get(name)
+
+    def write(self, name: str, data: bytes) -> None:
+        """See `IRecords`."""
+        self._records[name] = data
+
+    def acquire(self, name: str) -> AbstractContextManager[None] | None:
+        """See `IRecords`."""
+        if name in self._held:
+            return None
+        self._held.add(name)
+        return self._holding(name)
+
+    def where(self, name: str) -> str:
+        """See `IRecords`."""
+        return name
+
+    @contextmanager
+    def _holding(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            self._held.discard(name)
+
+
+@implementer(IRecords)
+class FolderRecords:
+    """Records as small files below `folder`, which is made when it is first needed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def read(self, name: str) -> bytes | None:
+        """See `IRecords`."""
+        return files.read_whole(self._path(name))
+
+    def write(self, name: str, data: bytes) -> None:
+        """See `IRecords`."""
+        files.write_whole(self._path(name), data)
+
+    def acquire(self, name: str) -> AbstractContextManager[None] | None:
+        """See `IRecords`."""
+        lock = files.FileLock(self.folder / name / "lock")
+        return _releasing(lock) if lock.acquire() else None
+
+    def where(self, name: str) -> str:
+        """See `IRecords`."""
+        return str(self._path(name))
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.json"
+
+
+@contextmanager
+def _releasing(lock: files.FileLock) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        lock.release()
