@@ -54,7 +54,7 @@ def _check_host_key(path: Path, findings: Findings) -> None:
     if content is None:
         return
     try:
-        if Key.fromString(content).isPublic():  # type: ignore[no-untyped-call]
+        if Key.fromString(content).isPublic():
             findings.mistake(f"{path} is a public key; the private one belongs here")
     except EncryptedKeyError:
         findings.mistake(f"{path} is encrypted with a passphrase, which nobody could type at start")
@@ -83,7 +83,7 @@ def _check_authorized_keys(path: Path, findings: Findings) -> None:
 
 def _is_public_key(line: bytes) -> bool:
     try:
-        key = Key.fromString(line, type="public_openssh")  # type: ignore[no-untyped-call]
+        key = Key.fromString(line, type="public_openssh")
         return bool(key.isPublic())
     except Exception:  # as above: BadKeyError, struct.error, binascii.Error, UnsupportedAlgorithm, …
         return False

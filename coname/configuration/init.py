@@ -158,8 +158,8 @@ def _notes(options: InitOptions) -> Iterator[str]:
         yield "Two replicas are less available than one: a majority of two is both. Three survive the loss of one."
     if options.vrf_suite == vrf.VRF_2017.name:
         yield (
-            "The VRF suite of 2017 is broken: this provider could prove several entries for one address. Choose it only "
-            "where the original's programs must read the realm."
+            "The VRF suite of 2017 is broken: this provider could prove several entries for one address. Choose it "
+            "only where the original's programs must read the realm."
         )
         yield (
             "So that the original's programs can read them, the configurations hold no manhole, domains or limits; add "

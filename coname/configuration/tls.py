@@ -123,7 +123,7 @@ class TlsIdentity:
         """
         return ssl.optionsForClientTLS(
             self.server_name or hostname,
-            trustRoot=_trust(self.root_cas) if self.root_cas else ssl.platformTrust(),  # type: ignore[no-untyped-call]
+            trustRoot=_trust(self.root_cas) if self.root_cas else ssl.platformTrust(),
             acceptableProtocols=list(protocols) or None,
             extraCertificateOptions=self._common(self.credentials[0] if self.credentials else None),
         )
@@ -177,8 +177,9 @@ class _ServerContext:
 
     def __init__(self, options: ssl.CertificateOptions, client_auth: int, protocols: Sequence[bytes]) -> None:
         self._context = options.getContext()
+        none: Any = SSL.NO_OVERLAPPING_PROTOCOLS
         self._context.set_alpn_select_callback(
-            lambda _, offered: next((one for one in protocols if one in offered), SSL.NO_OVERLAPPING_PROTOCOLS)
+            lambda _, offered: next((one for one in protocols if one in offered), none)
         )
         flags: dict[int, int] = {
             pb.REQUEST_CLIENT_CERT: SSL.VERIFY_PEER,
@@ -194,13 +195,13 @@ class _ServerContext:
 
 def _trust(authorities: Sequence[x509.Certificate]) -> Any:
     """Exactly these `authorities`, for Twisted."""
-    roots = [ssl.Certificate(crypto.X509.from_cryptography(one)) for one in authorities]  # type: ignore[no-untyped-call]
-    return ssl.trustRootFromCertificates(roots)  # type: ignore[no-untyped-call]
+    roots = [ssl.Certificate(crypto.X509.from_cryptography(one)) for one in authorities]
+    return ssl.trustRootFromCertificates(roots)
 
 
 def _acceptable(ciphers: Sequence[str]) -> Any:
     """Exactly these `ciphers`, by OpenSSL's names, for Twisted."""
-    return ssl.AcceptableCiphers.fromOpenSSLCipherString(":".join(ciphers))  # type: ignore[no-untyped-call]
+    return ssl.AcceptableCiphers.fromOpenSSLCipherString(":".join(ciphers))
 
 
 def _pkey(key: TlsKey) -> crypto.PKey:

@@ -1,0 +1,116 @@
+"""``coname init``."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from coname.client.console.report import Report
+from coname.configuration.init import InitOptions, Layout, initialise
+from coname.core.vrf import RFC9381, VRF_2017
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--realm", required=True, metavar="NAME", help="The realm's name, for good: it is in every proof.")
+@click.option(
+    "--domain",
+    "domains",
+    multiple=True,
+    metavar="D",
+    help="A domain whose addresses the realm is for; may be repeated. Default: the realm's name.",
+)
+@click.option("--replicas", default=1, show_default=True, metavar="N", help="How many replicas to make.")
+@click.option("--verifiers", default=0, show_default=True, metavar="N", help="How many verifiers to make.")
+@click.option(
+    "--host",
+    "hosts",
+    multiple=True,
+    metavar="H",
+    help="A name or IP address that replicas are reached by; repeated, replica n is at the nth. "
+    "Default: this machine only.",
+)
+@click.option(
+    "--base-port",
+    type=int,
+    metavar="P",
+    help="Use the ports from P up, 10 for each replica. Default: the protocol's usual ports.",
+)
+@click.option(
+    "--vrf-suite",
+    type=click.Choice([RFC9381.name, VRF_2017.name]),
+    default=RFC9381.name,
+    show_default=True,
+    help="2017 is broken, and only for realms that the original's programs must read.",
+)
+@click.option(
+    "--insecure-skip-email-proof", is_flag=True, help="Let anybody register any free address: for trying it out."
+)
+def init(
+    folder: Path,
+    realm: str,
+    domains: tuple[str, ...],
+    replicas: int,
+    verifiers: int,
+    hosts: tuple[str, ...],
+    base_port: int | None,
+    vrf_suite: str,
+    insecure_skip_email_proof: bool,
+) -> None:
+    """Make the keys and configurations of a new realm in DIR, which must not be there yet, or be empty.
+
+    Nothing is ever overwritten: DIR is made as a whole, or not at all.
+    """
+    wanted = InitOptions(
+        realm=realm,
+        domains=domains,
+        replicas=replicas,
+        verifiers=verifiers,
+        hosts=hosts,
+        base_port=base_port,
+        vrf_suite=vrf_suite,
+        insecure_skip_email_proof=insecure_skip_email_proof,
+    )
+    with Report("init", as_json=False).errors():
+        layout = initialise(folder, wanted)
+    tell(layout, Console(highlight=False, soft_wrap=True))
+
+
+def tell(layout: Layout, console: Console) -> None:
+    """Say what was made, what each file is for, what to know, and what to type next."""
+    options = layout.options
+    console.print(Text(f"Made the realm {options.realm} in {layout.folder}", style="bold green"))
+    console.print(Text(f"for addresses at {', '.join(options.domains)}; VRF suite {options.vrf_suite}\n", style="dim"))
+    for line in _files(layout):
+        console.print(line)
+    console.print()
+    for note in layout.notes:
+        console.print(Text(f"! {note}", style="yellow"))
+    console.print(Text("\nNext:", style="bold"))
+    for comment, command in _next_commands(layout):
+        console.print(Text(f"  # {comment}", style="dim"))
+        console.print(Text(f"  {shlex.join(command)}", style="cyan"))
+
+
+def _files(layout: Layout) -> Iterator[Text]:
+    """The files with their purposes, a line each; secrets are marked."""
+    width = max(len(file.path) for file in layout.files)
+    for file in layout.files:
+        mark = ("secret  ", "bold red") if file.secret else ("        ", "")
+        yield Text.assemble(f"  {file.path:<{width}}  ", mark, file.purpose)
+
+
+def _next_commands(layout: Layout) -> Iterator[tuple[str, list[str]]]:
+    """What to type now, each command with a line on it."""
+    where = "" if len(layout.replicas) == 1 else f" (1 of {len(layout.replicas)}; the others likewise)"
+    yield f"start the replica{where}", ["twistd", "--nodaemon", "coname", "--config", str(layout.replicas[0])]
+    address = f"alice@{layout.options.domains[0]}"
+    client = ["--config", str(layout.client)]
+    if layout.options.insecure_skip_email_proof:
+        yield "register an address with a key", ["coname", "register", address, "--key", "pgp=key.asc", *client]
+    yield "look an address up, and verify the answer", ["coname", "lookup", address, *client]
