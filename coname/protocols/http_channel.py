@@ -85,6 +85,8 @@ class BoundedChannel(HTTPChannel):
         if self.state is State.REQUEST:
             self._wait(State.HEADERS, bounds.HEADER_SECONDS)
         super().dataReceived(data)
+        if self.state is State.REQUEST and self._buffer and not self.paused:
+            self._wait(State.HEADERS, bounds.HEADER_SECONDS)  # behind an answered request, a part of the next
 
     def checkPersistence(self, request: Exchange, version: bytes) -> bool:
         """Whether the connection outlives the answer: in HTTP/1.1, unless either side wants it closed."""
