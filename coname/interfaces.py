@@ -81,7 +81,8 @@ class ILogReplicator(Interface):
 
     def waitCommitted() -> Deferred[Sequence[CommittedEntry]]:
         """The next committed entries, at least one, in order, each delivered once. One call at a time. An entry is
-        durable on enough replicas to survive before it is delivered."""
+        durable on enough replicas to survive before it is delivered. Fails with CancelledError after `stop`, and
+        with the reason if the engine cannot go on."""
 
     def applied(index: int) -> None:
         """The database holds the effects of all entries up to `index`, durably: the log may forget them."""

@@ -53,6 +53,7 @@ class SingleLog:
         self._committed: list[CommittedEntry] = []
         self._waiting: Deferred[Sequence[CommittedEntry]] | None = None
         self._running = False
+        self._failure: Exception | None = None
 
     def start(self, applied: int) -> Deferred[None]:
         """See `ILogReplicator`. Fails with `Corrupt` if entries are missing between `applied` and the newest."""
@@ -89,7 +90,7 @@ class SingleLog:
         self._waiting = Deferred()
         waiting = self._waiting
         if not self._running:
-            waiting.errback(CancelledError())
+            waiting.errback(self._failure or CancelledError())
         else:
             self._deliver()
         return waiting
@@ -115,9 +116,8 @@ class SingleLog:
                 await self._run_in_thread(self._store.write, self._writes(taken), True)
             except (ConameError, OSError) as error:
                 self._log.error("Entries could not be written to the log: {error}", error=error)
-                for _, deferred in taken:
-                    deferred.errback(Unavailable(f"the log could not be written: {error}"))
-                continue
+                self._fail(error, taken)
+                return
             self._oldest = max(self._oldest, self._removed + 1)
             for data, _ in taken:
                 self._last += 1
@@ -126,6 +126,16 @@ class SingleLog:
             for _, deferred in taken:
                 deferred.callback(None)
         self._busy = False
+
+    def _fail(self, error: Exception, taken: Sequence[tuple[bytes, Deferred[None]]]) -> None:
+        """Whether the last write will be there after a restart is not known, so nothing may follow it."""
+        self._running = self._busy = False
+        self._failure = error
+        queue, self._queue = self._queue, []
+        for _, deferred in [*taken, *queue]:
+            deferred.errback(Unavailable(f"the log could not be written: {error}"))
+        if self._waiting is not None and not self._waiting.called:
+            self._waiting.errback(error)
 
     def _writes(self, taken: Sequence[tuple[bytes, Deferred[None]]]) -> list[Write]:
         self._removed = self._applied
