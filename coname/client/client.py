@@ -30,7 +30,7 @@ from coname.client.state import MemoryRecords, PinnedState, realm_name
 from coname.core.addresses import canonical
 from coname.core.lookup import realm_for, verify_lookup
 from coname.core.types import Epoch
-from coname.errors import InvalidRequest, Misconfigured, ProofInvalid, Refused, Unavailable
+from coname.errors import InvalidRequest, Misconfigured, ProofInvalid, Refused, Unavailable, UpdateInvalid
 from coname.messages.client_pb2 import EmailProof, LookupProof
 from coname.messages.config_pb2 import Config, RealmConfig
 
@@ -163,15 +163,27 @@ class Client:
         floor = self._floor(before.realm)
         try:
             proof = await self._transport(before.realm).update(request)
+            result = await self._accept(before.realm, before.asked, before.address, proof, floor)
+        except UpdateInvalid as refusal:
+            result = await self._arrived_before(before.asked, pending, refusal)
         except (Refused, InvalidRequest):
             store.save(identity.with_pending(None))  # it is not on its way; its keys stay
             raise
-        result = await self._accept(before.realm, before.asked, before.address, proof, floor)
         if result.entry is None or result.entry.version < pending.entry.version:
             raise ProofInvalid("update", "the server took the update, and proves that it is not in force")
         store.save(identity.settled(result.entry))
         _check_in_force(pending, result)
         return replace(result, outcome=outcome)
+
+    async def _arrived_before(self, asked: str, pending: Pending, refusal: UpdateInvalid) -> Result:
+        """The proof that `pending` is in force, which the server has just refused: sent twice, it is valid once.
+
+        :raises UpdateInvalid: the `refusal`; it is not in force. It stays pending: the first may still be on its way.
+        """
+        result = await self._lookup(asked)
+        if result.proof.entry != pending.request.update.new_entry:
+            raise refusal
+        return result
 
     def _floor(self, realm: RealmConfig) -> Epoch:
         newest = self._state.newest(realm)

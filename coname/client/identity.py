@@ -106,7 +106,7 @@ def encode(identity: Identity) -> bytes:
     content = {
         "address": identity.address,
         "realm": identity.realm,
-        "keys": [{"id": f"{key.key_id:016x}", "ed25519_secret": _b64(key.secret)} for key in identity.keys],
+        "keys": [{"id": str(key.key_id), "ed25519_secret": _b64(key.secret)} for key in identity.keys],
         "pending": pending and {"update": _b64(pending.request.SerializeToString()), "rotates": pending.rotates},
     }
     return files.seal(KIND, content)

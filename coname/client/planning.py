@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from coname.client.composing import signed_update, sole_key_policy
 from coname.client.identity import Identity, Pending
 from coname.client.results import Result
+from coname.core import quorums
 from coname.core.policies import check_update
 from coname.core.signatures import SigningKey
 from coname.errors import Refused, UpdateInvalid
@@ -169,5 +170,5 @@ def _check_rotatable(identity: Identity, policy: AuthorizationPolicy) -> None:
     if others:
         raise UpdateInvalid(
             "the entry's policy names keys that are not in this identity, which a rotation would drop: "
-            + ", ".join(f"{each:016x}" for each in sorted(others))
+            + quorums.ids(others)
         )

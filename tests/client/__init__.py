@@ -1,5 +1,1 @@
-"""Tests of the client. They run on Twisted; what is said about asyncio runs in processes of its own."""
-
-import txaio
-
-txaio.use_twisted()
+"""Tests of the client."""

@@ -20,7 +20,7 @@ After an answer that verified:
   states, RFC 3339;
 - ``steps``: what was checked, in order: ``name`` and ``sentence``;
 - ``warnings``: sentences;
-- ``identity``, of register and update: ``path`` of the file, ``key_ids`` of the signing keys in it, in hexadecimal.
+- ``identity``, of register and update: ``path`` of the file, ``key_ids`` of the signing keys in it, as ``signers``.
 
 After a failure:
 
@@ -75,7 +75,7 @@ def result_document(result: Result, only: str | None = None) -> dict[str, Any]:
 
 def identity_document(identity: Identity, path: object) -> dict[str, Any]:
     """What may be known of an identity."""
-    return {"path": str(path), "key_ids": [f"{key.key_id:016x}" for key in identity.keys]}
+    return {"path": str(path), "key_ids": [str(key.key_id) for key in identity.keys]}
 
 
 def error_document(error: ConameError) -> dict[str, Any]:

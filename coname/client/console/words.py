@@ -15,6 +15,7 @@ from coname.client import openpgp
 from coname.client.console.documents import rfc3339
 from coname.client.results import Outcome, Result
 from coname.client.transports.refusals import printable
+from coname.core.quorums import ids
 from coname.errors import InvalidRequest
 
 _HEADLINES = {
@@ -63,7 +64,7 @@ class Words:
         """The entry, and when its epoch was closed."""
         closed = rfc3339(result.verified.head.issue_time)
         if result.entry is not None:
-            owners = ", ".join(f"{identifier:016x}" for identifier in sorted(result.entry.update_policy.public_keys))
+            owners = ids(result.entry.update_policy.public_keys)
             self.line(f"entry version {result.entry.version}, changed by signing key {owners or 'none'}", "dim")
         self.line(f"epoch {result.epoch} was closed at {closed}", "dim")
 
