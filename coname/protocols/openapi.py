@@ -143,7 +143,7 @@ def _reference(name: str) -> Schema:
 def _schemas() -> dict[str, Schema]:
     """The schema of each message that a request or an answer holds, and of errors."""
     found: dict[str, Schema] = {"Error": _error()}
-    waiting = [LookupRequest.DESCRIPTOR, UpdateRequest.DESCRIPTOR, LookupProof.DESCRIPTOR]
+    waiting: list[Descriptor] = [LookupRequest.DESCRIPTOR, UpdateRequest.DESCRIPTOR, LookupProof.DESCRIPTOR]
     while waiting:
         message = waiting.pop()
         if message.name not in found:
