@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -92,6 +92,28 @@ class ILogReplicator(Interface):
 
     def stop() -> Deferred[None]:
         """Stop. A pending `waitCommitted` fails with CancelledError; nothing is delivered after this was called."""
+
+
+class IAdministration(Interface):
+    """What a replica lets its operator see and do. All methods are called in the reactor, and return at once."""
+
+    def status() -> Mapping[str, object]:
+        """Facts about the replica as it stands, by name, in the order to show them."""
+
+    def epochs(count: int) -> Sequence[Mapping[str, object]]:
+        """The newest epochs, newest first, at most `count`: each a row of facts with the same names."""
+
+    def lookup(user_id: str) -> Answer:
+        """The newest answer for an address in canonical form; no quorum is asked for.
+
+        :raises coname.errors.ConameError: as `IKeyserver.lookup`.
+        """
+
+    def setRotation(inRotation: bool) -> None:
+        """Whether load balancers shall send requests here."""
+
+    def proposeEpoch() -> Deferred[int]:
+        """Propose to close the current epoch now. Fires with its number when it is ratified here."""
 
 
 class IKeyserver(Interface):

@@ -25,6 +25,7 @@ from twisted.python.failure import Failure
 from coname.config import ReplicaSettings, load_replica
 from coname.core.vrf import suite
 from coname.errors import Misconfigured
+from coname.keyserver.administration import Administration
 from coname.keyserver.admission import Admission, Registration
 from coname.keyserver.epochs import EpochIntervals
 from coname.keyserver.indices import Indices
@@ -32,8 +33,11 @@ from coname.keyserver.lookups import Lookups
 from coname.keyserver.machine import StateMachine
 from coname.keyserver.replica import Parts, Replica, Timing
 from coname.keyserver.verified import RememberedSignatures
+from coname.messages.config_pb2 import RealmConfig
 from coname.protocols.grpc_public import GrpcService
+from coname.protocols.hkp import HkpService
 from coname.protocols.https import HttpsService
+from coname.protocols.manhole import ManholeService
 from coname.replication.single import SingleLog
 from coname.storage.leveldb import LevelDBStore
 from coname.storage.tree import MerkleTree
@@ -114,8 +118,9 @@ class KeyserverService(Service):
         for warning in self._settings.warnings:
             self._log.warn("{path}: {warning}", path=self._settings.path, warning=warning)
         self._store = open_store(self._settings)
-        self.replica = make_replica(self._settings, self._store, self._reactor)
-        started = Deferred.fromCoroutine(self._start(self.replica))
+        parts = make_parts(self._settings, self._store, self._reactor)
+        self.replica = Replica(parts)
+        started = Deferred.fromCoroutine(self._start(parts, self.replica))
         started.addErrback(self._failed)
 
     def stopService(self) -> Deferred[None]:
@@ -131,10 +136,10 @@ class KeyserverService(Service):
             self._store.close()
         self._log.info("The keyserver of {realm} has stopped", realm=self._settings.realm)
 
-    async def _start(self, replica: Replica) -> None:
+    async def _start(self, parts: Parts, replica: Replica) -> None:
         await replica.start()
         self._answer_signals(replica)
-        self.fronts = make_fronts(self._settings, replica, self._reactor)
+        self.fronts = make_fronts(self._settings, parts, replica, self._reactor)
         for front in self.fronts.values():
             front.startService()
         self._log.info(
@@ -162,8 +167,8 @@ def open_store(settings: ReplicaSettings) -> LevelDBStore:
     return LevelDBStore(settings.data_folder, create=True, cache_bytes=settings.limits.cache_bytes // 4)
 
 
-def make_replica(settings: ReplicaSettings, store: LevelDBStore, reactor: Any) -> Replica:
-    """A replica on `store`, put together as `settings` say."""
+def make_parts(settings: ReplicaSettings, store: LevelDBStore, reactor: Any) -> Parts:
+    """What a replica on `store` is made of, as `settings` say."""
 
     def run_in_thread(function: Callable[..., None], *arguments: object) -> Deferred[None]:
         return deferToThreadPool(reactor, reactor.getThreadPool(), function, *arguments)
@@ -175,26 +180,22 @@ def make_replica(settings: ReplicaSettings, store: LevelDBStore, reactor: Any) -
     intervals = EpochIntervals(
         settings.min_epoch_interval, settings.max_epoch_interval, settings.proposal_retry_interval
     )
-    return Replica(
-        Parts(
-            realm=settings.realm,
-            store=store,
-            log=SingleLog(store, run_in_thread),
-            tree=tree,
-            machine=StateMachine(store, settings.realm, tree, settings.replica_policy, verify),
-            lookups=Lookups(
-                store, tree, indices.find, settings.lagging_verifier_scan, settings.limits.cache_bytes // 4
-            ),
-            admission=Admission(store, indices, settings.limits, registration, verify),
-            signing_key=settings.signing_key,
-            timing=Timing(reactor, time.time_ns, intervals, settings.client_timeout),
-            run_in_thread=run_in_thread,
-            most_pending=settings.limits.pending_updates,
-        )
+    return Parts(
+        realm=settings.realm,
+        store=store,
+        log=SingleLog(store, run_in_thread),
+        tree=tree,
+        machine=StateMachine(store, settings.realm, tree, settings.replica_policy, verify),
+        lookups=Lookups(store, tree, indices.find, settings.lagging_verifier_scan, settings.limits.cache_bytes // 4),
+        admission=Admission(store, indices, settings.limits, registration, verify),
+        signing_key=settings.signing_key,
+        timing=Timing(reactor, time.time_ns, intervals, settings.client_timeout),
+        run_in_thread=run_in_thread,
+        most_pending=settings.limits.pending_updates,
     )
 
 
-def make_fronts(settings: ReplicaSettings, replica: Replica, reactor: Any) -> dict[str, Front]:
+def make_fronts(settings: ReplicaSettings, parts: Parts, replica: Replica, reactor: Any) -> dict[str, Front]:
     """Everything that listens, as configured, not started yet."""
     fronts: dict[str, Front] = {}
     limits = settings.limits
@@ -204,4 +205,33 @@ def make_fronts(settings: ReplicaSettings, replica: Replica, reactor: Any) -> di
     if settings.httpfront is not None:
         https = settings.httpfront
         fronts["HTTPS"] = HttpsService(replica, limits, https.tls, https.address.host, https.address.port, reactor)
+    if settings.hkp is not None:
+        hkp = settings.hkp
+        realm = own_realm(settings)
+        fronts["HKP"] = HkpService(replica, realm, limits, hkp.tls, hkp.address.host, hkp.address.port, reactor)
+    if settings.manhole is not None:
+        manhole = settings.manhole
+        fronts["manhole"] = ManholeService(
+            Administration(replica, parts.store, parts.log),
+            manhole.host_key,
+            manhole.authorized_keys,
+            manhole.address.host,
+            manhole.address.port,
+            reactor,
+        )
     return fronts
+
+
+def own_realm(settings: ReplicaSettings) -> RealmConfig:
+    """What a client of this realm would have in its configuration: the HKP front verifies under it."""
+    realm = RealmConfig(
+        RealmName=settings.realm,
+        domains=settings.domains,
+        VRFPublic=suite(settings.suite).public_key(settings.vrf_secret),
+        verification_policy=settings.verification_policy,
+        tree_nonce=settings.tree_nonce,
+        vrf_suite=settings.suite,
+    )
+    # Idle epochs come at the longest interval; an answer that is much older says that something is wrong.
+    realm.epoch_time_to_live.seconds = int(max(3600, 3 * settings.max_epoch_interval))
+    return realm

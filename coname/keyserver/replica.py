@@ -170,6 +170,10 @@ class Replica:
         self._propose_delimiter()
         return True
 
+    def when_ratified(self, epoch: Epoch) -> Deferred[None]:
+        """Fires once `epoch` is ratified here; fails with `Unavailable` if this replica stops before."""
+        return self._ratifications.wait(epoch, None)
+
     # updates
 
     async def _update(self, request: UpdateRequest) -> Answer:
