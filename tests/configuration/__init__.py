@@ -1,0 +1,1 @@
+"""Tests of `coname.config` and `coname.configuration`."""
