@@ -154,6 +154,8 @@ def _notes(options: InitOptions) -> Iterator[str]:
         yield "Nobody can register an address yet: registration_policy in each replica's config.json is empty."
     if not options.verifiers:
         yield "There are no verifiers: clients rely on the replicas alone."
+    else:
+        yield "Clients ask for the signatures of a majority of the verifiers: until these run, lookups are refused."
     if options.replicas == 2:
         yield "Two replicas are less available than one: a majority of two is both. Three survive the loss of one."
     if options.vrf_suite == vrf.VRF_2017.name:
