@@ -88,13 +88,13 @@ def _signing_key(message: pb.ReplicaConfig, folder: Path, findings: Findings) ->
     if not message.replica_id:
         findings.at("replica_id").mistake("missing: this replica's id")
         return key
-    mine = [replica for replica in message.keyserver_config.initial_replicas if replica.id == message.replica_id]
-    if not mine:
-        known = ", ".join(str(replica.id) for replica in message.keyserver_config.initial_replicas) or "none"
-        findings.at("replica_id").mistake(
-            f"{message.replica_id} is not in keyserver_config.initial_replicas, which has {known}"
-        )
-    elif key is not None and key.public not in [public.ed25519 for public in mine[0].public_keys]:
+    replicas = message.keyserver_config.initial_replicas
+    at_replicas = findings.at("keyserver_config").at("initial_replicas")
+    mine = [replica for replica in replicas if replica.id == message.replica_id]
+    if not mine and not at_replicas.spoilt:
+        known = ", ".join(str(replica.id) for replica in replicas) or "none"
+        findings.at("replica_id").mistake(f"{message.replica_id} is not in {at_replicas.path}, which has {known}")
+    elif mine and key is not None and key.public not in [public.ed25519 for public in mine[0].public_keys]:
         at_key.mistake("the public half of this key is not among this replica's public_keys in initial_replicas")
     return key
 

@@ -45,8 +45,13 @@ class Findings:
 
     def mistake(self, text: str) -> None:
         """Note a mistake in a value that could be read."""
-        if not any(_within(self.path, bad) or _within(bad, self.path) for bad in self._unreadable):
+        if not self.spoilt:
             self.mistakes.append(self._line(text))
+
+    @property
+    def spoilt(self) -> bool:
+        """Whether this place, something that holds it, or something that it holds could not be read."""
+        return any(_within(self.path, bad) or _within(bad, self.path) for bad in self._unreadable)
 
     def warn(self, text: str) -> None:
         """Note what is allowed, but probably not meant."""

@@ -72,7 +72,7 @@ class RealmCase(SynchronousTestCase):
 
 
 def put(**fields: Any) -> Callable[[dict[str, Any]], None]:
-    """A change that sets top-level fields; None removes one. ``__`` leads into an object: ``public_tls__client_auth``."""
+    """A change that sets fields; None removes one. ``__`` leads into an object: ``public_tls__client_auth``."""
 
     def change(document: dict[str, Any]) -> None:
         for path, value in fields.items():
