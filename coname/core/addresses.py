@@ -18,6 +18,7 @@ import unicodedata
 
 import idna
 
+from coname.core.text import quoted
 from coname.errors import InvalidRequest
 
 MAX_DOMAIN = 253
@@ -35,7 +36,7 @@ def split(user_id: str) -> tuple[str, str]:
     """
     local, at, domain = user_id.rpartition("@")
     if not (local and at and domain):
-        raise InvalidRequest(f"{user_id!r} is not an address: local@domain is expected")
+        raise InvalidRequest(f"{quoted(user_id)} is not an address: local@domain is expected")
     return local, domain
 
 
@@ -62,7 +63,7 @@ def canonical_domain(domain: str) -> str:
     try:
         return idna.encode(name, uts46=True, std3_rules=True).decode("ascii")
     except (idna.IDNAError, UnicodeError) as error:
-        raise InvalidRequest(f"{domain!r} is not a domain name: {error}") from error
+        raise InvalidRequest(f"{quoted(domain)} is not a domain name: {error}") from error
 
 
 def _canonical_local(local: str) -> str:
@@ -72,5 +73,5 @@ def _canonical_local(local: str) -> str:
     for character in lowered:
         # Categories: C* are control, formatting, surrogate, private and unassigned characters; Z* are separators.
         if unicodedata.category(character)[0] in "CZ":
-            raise InvalidRequest(f"{local!r} holds the character U+{ord(character):04X}, which does not show")
+            raise InvalidRequest(f"{quoted(local)} holds the character U+{ord(character):04X}, which does not show")
     return lowered

@@ -22,6 +22,7 @@ from google.protobuf.message import DecodeError, Message
 
 from coname.core import addresses, policies, proofs, quorums, ratifications
 from coname.core.hashes import entry_hash, profile_commitment
+from coname.core.text import hexed, quoted
 from coname.core.types import EntryHash, Epoch, Index
 from coname.core.vrf import VrfSuite, suite
 from coname.errors import InvalidRequest, Misconfigured, ProofInvalid
@@ -70,10 +71,10 @@ def realm_for(config: Config, user_id: str) -> RealmConfig:
     _, domain = addresses.split(user_id)
     found = [realm for realm in config.realms if _serves(realm, domain)]
     if not found:
-        raise InvalidRequest(f"no realm in the configuration answers for the domain {domain}")
+        raise InvalidRequest(f"no realm in the configuration answers for the domain {quoted(domain)}")
     if len(found) > 1:
         names = " and ".join(realm.RealmName for realm in found)
-        raise Misconfigured([f"realms: {names} both list the domain {domain}; it can belong to one only"])
+        raise Misconfigured([f"realms: {names} both list the domain {quoted(domain)}; it can belong to one only"])
     return found[0]
 
 
@@ -141,14 +142,14 @@ def _suite(realm: RealmConfig) -> VrfSuite:
 def _check_user(realm: RealmConfig, user_id: str, proof: LookupProof) -> bytes:
     """Check that the answer is for the user that was asked for; gives the bytes that the VRF is computed of."""
     if proof.user_id and proof.user_id != user_id:
-        raise ProofInvalid("user", f"asked for {user_id!r}, the answer is for {proof.user_id!r}")
+        raise ProofInvalid("user", f"asked for {quoted(user_id)}, the answer is for {quoted(proof.user_id)}")
     domain = user_id.rpartition("@")[2]
     if realm.domains and not _serves(realm, domain):
-        raise ProofInvalid("user", f"the realm {realm.RealmName} does not answer for the domain {domain!r}")
+        raise ProofInvalid("user", f"the realm {realm.RealmName} does not answer for the domain {quoted(domain)}")
     try:
         return user_id.encode()
     except UnicodeEncodeError as error:
-        raise ProofInvalid("user", f"{user_id!r} is not Unicode text") from error
+        raise ProofInvalid("user", f"{quoted(user_id)} is not Unicode text") from error
 
 
 def _check_tree(realm: RealmConfig, index: Index, proof: LookupProof, head: Head) -> EntryHash | None:
@@ -172,7 +173,7 @@ def _check_entry(index: Index, value: EntryHash | None, proof: LookupProof) -> E
         raise ProofInvalid("entry", f"the tree holds the entry {value.hex()}, the answer carries {found.hex()}")
     entry = _parse("entry", Entry, proof.entry)
     if entry.index != index:
-        raise ProofInvalid("entry", f"the entry is made for the index {entry.index.hex()}, not for {index.hex()}")
+        raise ProofInvalid("entry", f"the entry is made for the index {hexed(entry.index)}, not for {index.hex()}")
     return entry
 
 
@@ -186,7 +187,7 @@ def _check_profile(entry: Entry | None, proof: LookupProof) -> Profile | None:
         raise ProofInvalid("profile", "there is an entry, but the answer does not carry its profile")
     found = profile_commitment(proof.profile)
     if found != entry.profile_commitment:
-        expected = entry.profile_commitment.hex()
+        expected = hexed(entry.profile_commitment)
         raise ProofInvalid("profile", f"the entry commits to the profile {expected}, the answer carries {found.hex()}")
     return _parse("profile", Profile, proof.profile)
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from coname.core import heads, policies, quorums, times
+from coname.core.text import quoted
 from coname.errors import Misconfigured, ProofInvalid
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def common_head(realm: str, ratifications: Sequence[SignedEpochHead]) -> Head:
         raise ProofInvalid(heads.STEP, f"{len(ratifications)} ratifications; at most {MAX_RATIFICATIONS} are looked at")
     first = heads.parse(ratifications[0].head)
     if first.realm != realm:
-        raise ProofInvalid(heads.STEP, f"the epoch head is of the realm {first.realm!r}, not of {realm!r}")
+        raise ProofInvalid(heads.STEP, f"the epoch head is of the realm {quoted(first.realm)}, not of {quoted(realm)}")
     for place, other in enumerate(ratifications[1:], start=2):
         head = heads.parse(other.head)
         if head.epoch_head != first.epoch_head:

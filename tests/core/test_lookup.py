@@ -66,6 +66,10 @@ class User(LookupCase):
     def test_an_answer_for_somebody_else(self) -> None:
         self.assertIn(BOB, self.refused("user", self.realm.answer(BOB)))
 
+    def test_the_sentence_stays_short(self) -> None:
+        endless = self.tampered(lambda proof: setattr(proof, "user_id", "x" * 10**6))
+        self.assertLess(len(self.refused("user", endless)), 500)
+
     def test_user_ids_are_compared_byte_for_byte(self) -> None:
         self.refused("user", self.realm.answer("Alice@wonder.land"))
 

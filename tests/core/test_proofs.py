@@ -69,7 +69,7 @@ def trees(draw: st.DrawFn) -> dict[bytes, bytes]:
 
 
 class Complete(SynchronousTestCase):
-    @settings(derandomize=True, deadline=None, max_examples=60)
+    @settings(derandomize=True, deadline=None, max_examples=40)
     @given(trees(), st.sampled_from([b"", b"nonce"]))
     def test_what_is_in_the_tree_is_proven_present(self, entries: dict[bytes, bytes], nonce: bytes) -> None:
         root = reference_tree.root(entries, nonce)
@@ -77,7 +77,7 @@ class Complete(SynchronousTestCase):
             parts = reference_tree.prove(entries, index, nonce)
             self.assertEqual(verify_tree_proof(root, nonce, Index(index), parts), value)
 
-    @settings(derandomize=True, deadline=None, max_examples=60)
+    @settings(derandomize=True, deadline=None, max_examples=40)
     @given(trees(), st.binary(min_size=32, max_size=32), st.sampled_from([b"", b"nonce"]))
     def test_what_is_not_is_proven_absent(self, entries: dict[bytes, bytes], index: bytes, nonce: bytes) -> None:
         entries.pop(index, None)

@@ -113,13 +113,11 @@ class BadPoints(SynchronousTestCase):
         _refused(self, VRF_2017, public, shake(bad + USER, 32), proof[:64] + bad)
 
 
-@each(SMALL_ORDER.items(), lambda case: case[0])
+@each([*SMALL_ORDER.items()][1:], lambda case: case[0])  # the first is neutral: adding it changes nothing
 class OffThePrimeOrderGroup(SynchronousTestCase):
     """An honest point with a point of small order added to it, under a proof made for it."""
 
     def check(self, case: tuple[str, str]) -> None:
-        if case[0] == "order 1":
-            return  # adds nothing
         torsion = bytes.fromhex(case[1])
         for suite in (RFC9381, VRF_2017):
             secret = suite.generate()
