@@ -137,6 +137,10 @@ class ExitStatus(CommandCase):
         (self.folder / "identity.json").unlink()
         self.assertEqual(self.register().exit_code, 5)
 
+    def test_0_for_help_with_each_command(self) -> None:
+        for command in ("lookup", "register", "update", "verify-proof"):
+            self.assertEqual(self.invoke(command, "--help").exit_code, 0)
+
 
 class OneKey(CommandCase):
     def test_standard_output_is_its_bytes_and_nothing_else(self) -> None:

@@ -7,7 +7,6 @@ them, once.
 from __future__ import annotations
 
 import asyncio
-import signal
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -68,22 +67,30 @@ def _run_twisted(way: Way, job: Job[T]) -> T:
     install()
     from twisted.internet import reactor
     from twisted.internet.defer import ensureDeferred
+    from twisted.logger import globalLogBeginner
     from twisted.python.failure import Failure
 
     from coname.client.transports.connecting import connect_https
 
     framework.use_twisted()
+    # What goes wrong comes back from the job; Twisted's own log would only stand in between the words.
+    globalLogBeginner.beginLoggingTo([], redirectStandardIO=False)
     loop: Any = reactor
     outcome: list[Any] = []
 
+    def finish(result: Any) -> None:
+        outcome.append(result)
+        if len(outcome) == 1:
+            loop.stop()
+
     def start() -> None:
         deferred = ensureDeferred(job(lambda realm: connect_https(realm, way.folder, loop, *way.timeouts)))
-        deferred.addBoth(outcome.append).addBoth(lambda _: loop.stop())
+        deferred.addBoth(finish)
 
+    # A signal stops the reactor, which breaks off what the job waits for: the first outcome is the one that counts.
+    loop.addSystemEventTrigger("before", "shutdown", lambda: outcome.append(Failure(KeyboardInterrupt())))
     loop.callWhenRunning(start)
     loop.run()
-    if not outcome:
-        raise KeyboardInterrupt(signal.SIGINT)
     if isinstance(outcome[0], Failure):
         outcome[0].raiseException()
     result: T = outcome[0]

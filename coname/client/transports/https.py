@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import treq
 from google.protobuf import json_format
-from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
-from twisted.internet.defer import TimeoutError as DeferredTimeout
+from OpenSSL import SSL
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
 from twisted.internet.error import TimeoutError as ConnectTimeout
-from twisted.web.client import ResponseFailed, ResponseNeverReceived
+from twisted.web.client import RequestTransmissionFailed, ResponseFailed, ResponseNeverReceived
 from zope.interface import implementer
 
 from coname.client.interfaces import ITransport
@@ -30,8 +30,10 @@ _UNREACHABLE = (
     ConnectionClosed,
     ConnectTimeout,
     DNSLookupError,
+    RequestTransmissionFailed,
     ResponseFailed,
     ResponseNeverReceived,
+    SSL.Error,
 )
 
 
@@ -80,8 +82,8 @@ class HttpsTransport:
     def _timed(self, exchange: Any, seconds: float) -> Deferred[LookupProof]:
         """The whole exchange within `seconds`: a server that sends its answer byte by byte is as good as none."""
 
-        def give_up(failure: Any, _: float) -> LookupProof:
-            failure.trap(DeferredTimeout, CancelledError)
+        def give_up(_: object, __: float) -> LookupProof:
+            # What cancelling led to below, in whatever error it is wrapped.
             raise Unreachable(f"no answer from {self._url} within {seconds:g} s")
 
         deferred: Deferred[LookupProof] = ensureDeferred(exchange)
@@ -131,4 +133,6 @@ def _reason(error: Exception) -> str:
     """What went wrong below, without the names of the layers it came through."""
     for reason in getattr(error, "reasons", ()):
         return _reason(reason.value)
+    if isinstance(error, SSL.Error) and error.args:
+        return "; ".join(printable(": ".join(part for part in each if part)) for each in error.args[0])
     return printable(str(error) or type(error).__name__)
