@@ -108,6 +108,12 @@ class Signatures(LookupCase):
         ratifications = (self.realm.ratification(one, signed_at=ISSUED + n) for n in range(3))
         self.refused("signatures", self.with_ratifications(*ratifications))
 
+    def test_of_a_signer_who_signed_twice_the_first_time_is_told(self) -> None:
+        one, other, _ = self.realm.signers
+        twice = (self.realm.ratification(one, signed_at=ISSUED + n) for n in (3, 1))
+        verified = self.verify(self.with_ratifications(*twice, self.realm.ratification(other)))
+        self.assertEqual(verified.signers, {one.key_id: ISSUED + 3, other.key_id: ISSUED})
+
     def test_one_signer_under_two_ids(self) -> None:
         one, other, _ = self.realm.signers
         ratification = self.realm.ratification(one)
