@@ -1,44 +1,28 @@
-"""A certificate authority of the tests' own, made once for each run, and what the fronts and clients need of it."""
+"""A certificate for this machine, made once for each run, which is its own authority."""
 
 from __future__ import annotations
 
 import datetime
 import ipaddress
-import ssl
-from dataclasses import dataclass
 from functools import cache
 
-import grpc
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from twisted.internet.ssl import CertificateOptions, PrivateCertificate
 
-_NAMES = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))]
+from coname.configuration.tls import Credential, TlsIdentity
 
-
-@dataclass(frozen=True)
-class Identity:
-    """What `coname.configuration.tls.TlsIdentity` offers to the fronts."""
-
-    certificate: bytes
-    key: bytes
-
-    def server_options(self) -> CertificateOptions:
-        certificate = PrivateCertificate.loadPEM(self.key + self.certificate)
-        return CertificateOptions(privateKey=certificate.privateKey.original, certificate=certificate.original)
-
-    def grpc_server_credentials(self) -> grpc.ServerCredentials:
-        return grpc.ssl_server_credentials([(self.key, self.certificate)])
-
-    def client_context(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cadata=self.certificate.decode())
+_NAMES = [
+    x509.DNSName("localhost"),
+    x509.IPAddress(ipaddress.IPv4Address("127.0.0.1")),
+    x509.IPAddress(ipaddress.IPv4Address("127.0.0.2")),
+]
 
 
 @cache
-def identity() -> Identity:
-    """A self-signed certificate for localhost and 127.0.0.1, which is its own authority."""
+def identity() -> TlsIdentity:
+    """A server's identity, for this machine, whose authority clients may take from it too."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.datetime.now(datetime.UTC)
@@ -50,5 +34,9 @@ def identity() -> Identity:
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return Identity(certificate.public_bytes(serialization.Encoding.PEM), pem)
+    return TlsIdentity(credentials=(Credential((certificate,), key),), root_cas=(certificate,))
+
+
+def authority() -> bytes:
+    """The authority's certificate, in PEM, for programs."""
+    return identity().credentials[0].chain_pem()

@@ -1,0 +1,199 @@
+"""The gRPC front with a real client over TLS."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import grpc
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import TestCase
+
+from coname.configuration.tls import TlsIdentity
+from coname.core.lookup import verify_lookup
+from coname.errors import EpochUnknown, NotCanonical, Overloaded, RegistrationExpired, TimedOut, UpdateInvalid
+from coname.messages.client_pb2 import LookupProof, LookupRequest, UpdateRequest
+from coname.protocols.grpc_public import GrpcService
+from tests.protocols.identity import identity
+from tests.protocols.realm import LIMITS, SmallKeyserver
+
+NOW = 1_700_000_000
+ALICE = LookupRequest(user_id="alice@example.com").SerializeToString()
+T = TypeVar("T")
+
+
+def waited(coroutine: Coroutine[Any, Any, T]) -> Deferred[T]:
+    """An asyncio coroutine, for Twisted to wait for."""
+    return Deferred.fromFuture(asyncio.ensure_future(coroutine))
+
+
+class GrpcCase(TestCase):
+    timeout = 30
+
+    def setUp(self) -> None:
+        self.keyserver = SmallKeyserver(now=NOW)
+        self.keyserver.register("alice@example.com", {"pgp": b"key"})
+        self.service = GrpcService(self.keyserver, LIMITS, identity(), "127.0.0.1", 0, grace=0.5)
+        self.service.startService()
+        self.addCleanup(self._stop)
+        self.channel = self.connect()
+
+    def _stop(self) -> Deferred[None] | None:
+        return self.service.stopService() if self.service.running else None
+
+    def connect(self) -> grpc.aio.Channel:
+        credentials = TlsIdentity(root_cas=identity().root_cas).grpc_channel_credentials()
+        options = [("grpc.use_local_subchannel_pool", 1)]
+        channel = grpc.aio.secure_channel(f"localhost:{self.service.port}", credentials, options=options)
+        self.addCleanup(lambda: waited(channel.close()))
+        return channel
+
+    def call(self, method: str, data: bytes, timeout: float | None = None) -> Deferred[bytes]:
+        async def answered() -> bytes:
+            answer: bytes = await self.channel.unary_unary(f"/proto.E2EKSPublic/{method}")(data, timeout=timeout)
+            return answer
+
+        return waited(answered())
+
+    async def refused(self, method: str, data: bytes) -> tuple[grpc.StatusCode, str, str | None]:
+        """The status, its sentence, and the code in the trailing metadata."""
+        try:
+            await self.call(method, data)
+        except grpc.aio.AioRpcError as error:
+            code = dict(error.trailing_metadata()).get("coname-code")
+            return error.code(), error.details() or "", code
+        raise AssertionError("it was answered")
+
+    async def until(self, condition: Any) -> None:
+        """Wait for the other side of a socket."""
+        while not condition():
+            await deferLater(reactor, 0.01)
+
+
+class Lookups(GrpcCase):
+    async def test_an_answer_verifies(self) -> None:
+        proof = LookupProof.FromString(await self.call("Lookup", ALICE))
+        verified = verify_lookup(self.keyserver.config, "alice@example.com", proof, NOW)
+        self.assertEqual(verified.epoch, 7)
+
+    async def test_the_request_arrives_as_it_was_sent(self) -> None:
+        request = LookupRequest(user_id="alice@example.com", epoch=3)
+        request.quorum_requirement.candidates.append(2**64 - 1)
+        await self.call("Lookup", request.SerializeToString())
+        self.assertEqual(self.keyserver.asked, [request])
+
+    async def test_many_at_once(self) -> None:
+        answers = [self.call("Lookup", ALICE) for _ in range(100)]
+        self.assertEqual(len({await answer for answer in answers}), 1)
+
+    async def test_bytes_that_are_no_request(self) -> None:
+        status, message, code = await self.refused("Lookup", b"\xff\xff")
+        self.assertEqual((status, code), (grpc.StatusCode.INVALID_ARGUMENT, "invalid_request"))
+        self.assertIn("proto.LookupRequest", message)
+
+    async def test_a_request_over_the_limit(self) -> None:
+        status, _, _ = await self.refused("Lookup", bytes(5000))
+        self.assertIs(status, grpc.StatusCode.RESOURCE_EXHAUSTED)
+
+    async def test_a_method_that_does_not_exist(self) -> None:
+        status, _, _ = await self.refused("Remove", b"")
+        self.assertIs(status, grpc.StatusCode.UNIMPLEMENTED)
+
+
+class Errors(GrpcCase):
+    async def _status(self, error: Exception, method: str = "Lookup") -> tuple[str, str, str | None]:
+        self.keyserver.error = error
+        status, message, code = await self.refused(method, ALICE if method == "Lookup" else b"")
+        return status.name, message, code
+
+    async def test_the_status_the_sentence_and_the_code(self) -> None:
+        answer = await self._status(NotCanonical("it is älice@example.com in canonical form"))
+        expected = ("INVALID_ARGUMENT", "it is älice@example.com in canonical form", "user_id_not_canonical")
+        self.assertEqual(answer, expected)
+
+    async def test_out_of_range(self) -> None:
+        self.assertEqual((await self._status(EpochUnknown("no")))[::2], ("OUT_OF_RANGE", "epoch_unknown"))
+
+    async def test_a_failed_precondition(self) -> None:
+        answer = await self._status(UpdateInvalid("no"), "Update")
+        self.assertEqual(answer[::2], ("FAILED_PRECONDITION", "update_invalid"))
+
+    async def test_an_expired_registration_proof(self) -> None:
+        answer = await self._status(RegistrationExpired("no"), "Update")
+        self.assertEqual(answer[::2], ("UNAUTHENTICATED", "registration_expired"))
+
+    async def test_overload(self) -> None:
+        answer = await self._status(Overloaded("later"), "Update")
+        self.assertEqual(answer[::2], ("RESOURCE_EXHAUSTED", "overloaded"))
+
+    async def test_an_unexpected_error_is_logged_and_not_told(self) -> None:
+        status, message, code = await self._status(ZeroDivisionError("the secret of the house"))
+        self.assertEqual((status, code), ("INTERNAL", "internal"))
+        self.assertNotIn("secret", message)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+
+class Updates(GrpcCase):
+    request = UpdateRequest(lookup_parameters=LookupRequest(user_id="alice@example.com")).SerializeToString()
+
+    async def test_answered_when_ratified(self) -> None:
+        answer = self.call("Update", self.request)
+        await self.until(lambda: self.keyserver.waiting)
+        self.keyserver.answer_updates()
+        self.assertEqual(LookupProof.FromString(await answer).user_id, "alice@example.com")
+
+    async def test_refused_after_a_while(self) -> None:
+        answer = self.refused("Update", self.request)
+        reactor_turn = deferLater(reactor, 0)  # type: ignore[arg-type]
+        pending = Deferred.fromCoroutine(answer)
+        await reactor_turn
+        await self.until(lambda: self.keyserver.waiting)
+        self.keyserver.waiting[0][1].errback(TimedOut("no quorum"))
+        self.assertEqual((await pending)[0], grpc.StatusCode.DEADLINE_EXCEEDED)
+
+    async def test_a_client_that_goes_away_cancels_its_wait(self) -> None:
+        try:
+            await self.call("Update", self.request, timeout=0.2)
+        except grpc.aio.AioRpcError as error:
+            self.assertIs(error.code(), grpc.StatusCode.DEADLINE_EXCEEDED)
+        await self.until(lambda: self.keyserver.cancelled == 1)
+
+
+class Stopping(GrpcCase):
+    async def test_a_call_that_waits_is_answered_first(self) -> None:
+        answer = self.call("Update", Updates.request)
+        await self.until(lambda: self.keyserver.waiting)
+        stopped = self.service.stopService()
+        await deferLater(reactor, 0.1)  # type: ignore[arg-type]
+        self.keyserver.answer_updates()
+        self.assertTrue(await answer)
+        await stopped
+
+    async def test_a_call_that_goes_on_is_cut_off_after_the_grace_time(self) -> None:
+        answer = self.call("Update", Updates.request)
+        await self.until(lambda: self.keyserver.waiting)
+        await self.service.stopService()
+        await self.assertFailure(answer, grpc.aio.AioRpcError)
+        self.assertEqual(self.keyserver.cancelled, 1)
+
+    async def test_the_port_is_free_again(self) -> None:
+        port = self.service.port
+        await self.call("Lookup", ALICE)
+        await self.service.stopService()
+        again = GrpcService(self.keyserver, LIMITS, identity(), "127.0.0.1", port)
+        again.startService()
+        self.addCleanup(again.stopService)
+        self.assertEqual(again.port, port)
+
+    async def test_stopped_before_it_ran(self) -> None:
+        service = GrpcService(self.keyserver, LIMITS, identity(), "127.0.0.1", 0)
+        service.startService()
+        await service.stopService()
+        self.assertEqual(service.port, 0)
+
+    def test_a_port_in_use_is_an_error(self) -> None:
+        service = GrpcService(self.keyserver, LIMITS, identity(), "127.0.0.1", self.service.port)
+        self.assertRaises(OSError, service.startService)
