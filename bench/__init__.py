@@ -1,0 +1,10 @@
+"""How fast the keyserver is on this machine: ``python -m bench``, or ``make bench``.
+
+- `bench.dataset`: realms with thousands of registered users, made once and kept in ``bench/_data``;
+- `bench.server`: a keyserver started through twistd on a copy of one of them;
+- `bench.load`: the load generator, a process of its own;
+- `bench.measures`: what is measured, each a few lines;
+- `bench.table`: the table and the JSON.
+
+Everything talks over TLS on the loopback interface, and the server runs as ``coname init`` configures it.
+"""

@@ -1,0 +1,124 @@
+"""Realms with registered users, made once and kept in ``bench/_data``; the measurements run on copies.
+
+LevelDB never changes a finished table, so a copy shares the tables with the original through hard links and takes no
+time; everything else is copied.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.fill import EPOCH_SIZE, fill
+from bench.people import DOMAIN
+from coname.config import ReplicaSettings, load_client, load_replica
+from coname.configuration.init import InitOptions, initialise
+from coname.messages.config_pb2 import RealmConfig
+
+DATA = Path(__file__).parent / "_data"
+FORMAT = 1
+"""To be raised when stored records or the people change: data sets of another number are made again."""
+
+_REALM = "bench"
+_MARK = "complete.json"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A realm in a folder, with everybody numbered below `entries` registered."""
+
+    folder: Path
+    entries: int
+
+    @property
+    def config(self) -> Path:
+        """The replica's configuration."""
+        return self.folder / "replica1" / "config.json"
+
+    @property
+    def settings(self) -> ReplicaSettings:
+        """The same, loaded."""
+        return load_replica(self.config)
+
+    @property
+    def client_config(self) -> Path:
+        """What clients believe in."""
+        return self.folder / "client" / "config.json"
+
+    @property
+    def realm(self) -> RealmConfig:
+        """The same, loaded."""
+        return load_client(self.client_config).realms[0]
+
+    @property
+    def database(self) -> Path:
+        """The folder of the database."""
+        return self.config.parent / "database"
+
+    def configure(self, changes: dict[str, Any]) -> None:
+        """Change the replica's configuration: nested as in the file."""
+        document = json.loads(self.config.read_text())
+        _merge(document, changes)
+        self.config.write_text(json.dumps(document, indent=2))
+
+
+def _merge(document: dict[str, Any], changes: dict[str, Any]) -> None:
+    for name, value in changes.items():
+        if isinstance(value, dict) and isinstance(document.get(name), dict):
+            _merge(document[name], value)
+        else:
+            document[name] = value
+
+
+def dataset(entries: int, told: Callable[[int], None] | None = None) -> Dataset:
+    """The realm of this size, made now unless it is there.
+
+    :param told: is called with how many are registered, while it is made.
+    """
+    made = Dataset(DATA / f"{entries}", entries)
+    if not _is_complete(made):
+        shutil.rmtree(made.folder, ignore_errors=True)
+        DATA.mkdir(exist_ok=True)
+        options = InitOptions(realm=_REALM, domains=(DOMAIN,), insecure_skip_email_proof=True)
+        initialise(made.folder, options)
+        if entries:
+            fill(made.settings, range(entries), told=told)
+        (made.folder / _MARK).write_text(json.dumps({"format": FORMAT, "epoch_size": EPOCH_SIZE}))
+    return made
+
+
+def _is_complete(made: Dataset) -> bool:
+    try:
+        return bool(json.loads((made.folder / _MARK).read_text())["format"] == FORMAT)
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+@contextmanager
+def copy_of(original: Dataset) -> Iterator[Dataset]:
+    """A copy that may be changed, and is gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="run-", dir=DATA))
+    try:
+        shutil.copytree(original.folder, folder, copy_function=_link_or_copy, dirs_exist_ok=True)
+        yield Dataset(folder, original.entries)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    if source.endswith((".ldb", ".sst")):
+        os.link(source, target)
+    else:
+        shutil.copy2(source, target)
+
+
+def size_of(folder: Path) -> int:
+    """Bytes in all files of a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
