@@ -21,7 +21,7 @@ PROFILE_BYTES = 500
 
 _KEY_NAME = "pgp"
 _NONCE_BYTES = 16
-_PROFILE_OVERHEAD = 30  # tags, lengths, nonce and the key's name
+_PROFILE_OVERHEAD = 29  # tags, lengths, nonce and the key's name
 
 
 @dataclass(frozen=True)
