@@ -215,7 +215,7 @@ class Client:
 
     async def _remember(self, realm: RealmConfig, result: Result, floor: Epoch, epoch: Epoch) -> None:
         for _ in range(BUSY_TRIES):
-            if self._state.observe(realm, result.verified.head, result.sighting, floor, epoch):
+            if self._state.observe(realm, result, floor, epoch):
                 return
             await framework.sleep(BUSY_PAUSE)
         raise Unavailable(f"another program has held the memory of realm {realm.RealmName} for too long")

@@ -11,6 +11,7 @@ The rules of what may follow what are in `continuity`; here is only where the me
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -22,15 +23,17 @@ from zope.interface import implementer
 from coname.client import files
 from coname.client.continuity import Sighting, follow, settle
 from coname.client.interfaces import IRecords
+from coname.client.proof_files import proof_to_json
+from coname.client.results import Result
 from coname.core import heads
 from coname.core.hashes import shake
 from coname.core.heads import Head
 from coname.core.types import EntryHash, Epoch, Index
 from coname.errors import Corrupt, ProofInvalid
-from coname.messages.client_pb2 import Timestamp
+from coname.messages.client_pb2 import LookupProof, Timestamp
 from coname.messages.config_pb2 import RealmConfig
 
-HEAD, USER = "epoch head", "user id"
+HEAD, USER, CONTRADICTION = "epoch head", "user id", "contradiction"
 """The kinds of records."""
 
 
@@ -52,28 +55,49 @@ class PinnedState:
         data: bytes | None = self._records.read(name)
         return None if data is None else _decode_head(data, self._records.where(name))
 
-    def observe(self, realm: RealmConfig, head: Head, seen: Sighting, floor: Epoch, asked: Epoch) -> bool:
+    def observe(self, realm: RealmConfig, answer: Result, floor: Epoch, asked: Epoch) -> bool:
         """Check a verified answer against the memory, and remember it.
 
         :param floor: see `continuity.follow`; also `asked`.
         :returns: False if another client is writing just now: call again a little later.
-        :raises ProofInvalid: the answer contradicts the memory, which stays as it was.
+        :raises ProofInvalid: the answer contradicts the memory, which stays as it was. Both are kept as evidence.
         :raises Corrupt: a record is damaged.
         """
         lock: AbstractContextManager[None] | None = self._records.acquire(realm_name(realm))
         if lock is None:
             return False
         with lock:
-            self._observe(realm, head, seen, floor, asked)
+            self._observe(realm, answer, floor, asked)
         return True
 
-    def _observe(self, realm: RealmConfig, head: Head, seen: Sighting, floor: Epoch, asked: Epoch) -> None:
+    def _observe(self, realm: RealmConfig, answer: Result, floor: Epoch, asked: Epoch) -> None:
+        head, seen = answer.verified.head, answer.sighting
         known_head, known = self.newest(realm), self._sighting(realm, seen.user_id)
-        newest, sighting = follow(known_head, head, floor, asked), settle(known, seen)
+        try:
+            newest, sighting = follow(known_head, head, floor, asked), settle(known, seen)
+        except ProofInvalid as error:
+            raise ProofInvalid(error.step, f"{error}. Both are kept in {self._keep(realm, answer)}") from error
         if sighting != known:
             self._records.write(_user_record(realm, seen.user_id), _encode_sighting(sighting))
-        if known_head is None or newest.epoch_head != known_head.epoch_head:
-            self._records.write(f"{realm_name(realm)}/head", _encode_head(newest))
+        if newest is head and (known_head is None or known_head.epoch_head != head.epoch_head):
+            self._records.write(f"{realm_name(realm)}/head", _encode_head(head, answer.proof))
+
+    def _keep(self, realm: RealmConfig, answer: Result) -> str:
+        """Write down a contradiction, signatures included, so that others can be shown it. Returns where.
+
+        The first one for an epoch stays: a server that repeats itself shall not fill the disk.
+        """
+        name = f"{realm_name(realm)}/contradiction-{answer.epoch}"
+        if self._records.read(name) is None:
+            remembered = [f"{realm_name(realm)}/head", _user_record(realm, answer.address)]
+            records = [self._records.read(each) for each in remembered]
+            content = {
+                "remembered": [json.loads(record) for record in records if record is not None],
+                "presented": json.loads(proof_to_json(answer.proof)),
+            }
+            self._records.write(name, files.seal(CONTRADICTION, content))
+        where: str = self._records.where(name)
+        return where
 
     def _sighting(self, realm: RealmConfig, user_id: str) -> Sighting | None:
         name = _user_record(realm, user_id)
@@ -97,8 +121,11 @@ def _user_record(realm: RealmConfig, user_id: str) -> str:
     return f"{realm_name(realm)}/users/{shake(user_id.encode(), 16).hex()}"
 
 
-def _encode_head(head: Head) -> bytes:
-    return files.seal(HEAD, {"realm": head.realm, "epoch": head.epoch, "head": _b64(head.epoch_head)})
+def _encode_head(head: Head, proof: LookupProof) -> bytes:
+    """With the signatures that it came with: they are what makes a contradiction a proof."""
+    ratifications = [_b64(each.SerializeToString()) for each in proof.ratifications]
+    content = {"realm": head.realm, "epoch": head.epoch, "head": _b64(head.epoch_head), "ratifications": ratifications}
+    return files.seal(HEAD, content)
 
 
 def _decode_head(data: bytes, where: str) -> Head:

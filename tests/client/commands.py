@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Coroutine
-from pathlib import Path
 from typing import Any, TypeVar
 
 from click.testing import CliRunner, Result
@@ -15,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from coname.client.cli import cli
 from coname.client.console.running import Environment, Job, Way
+from tests.client.folders import new_folder
 from tests.client.simulator import Realm
 from tests.client.transports import MemoryTransport
 
@@ -52,8 +52,7 @@ class CommandCase(SynchronousTestCase):
     """A realm, a folder with its client's configuration, state and identities, and the commands."""
 
     def setUp(self) -> None:
-        self.folder = Path(self.mktemp())
-        self.folder.mkdir()
+        self.folder = new_folder(self)
         self.use(Realm())
 
     def use(self, realm: Realm) -> None:

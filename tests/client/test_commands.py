@@ -172,6 +172,7 @@ class Json(CommandCase):
         document = self.json("lookup", "Alice@Example.com")
         steps = document.pop("steps")
         self.assertEqual([step["name"] for step in steps][-1], "memory")
+        self.assertEqual(document.pop("proof")["user_id"], ALICE)
         signers = document.pop("signers")
         self.assertEqual(set(signers), {str(key.key_id) for key in self.realm.signers})
         index, _ = self.realm.vrf.prove(self.realm.secret, ALICE.encode())

@@ -9,10 +9,11 @@ import signal
 import socket
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
+
+from tests.client.folders import new_folder
 
 ALICE = "alice@example.com"
 
@@ -21,8 +22,7 @@ class ProcessCase(SynchronousTestCase):
     """A folder that is everybody's home."""
 
     def setUp(self) -> None:
-        self.folder = Path(self.mktemp()).absolute()
-        self.folder.mkdir()
+        self.folder = new_folder(self)
 
     def environ(self, **more: str) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "CONAME_"))}
@@ -120,9 +120,10 @@ class WithoutServer(ProcessCase):
             for way in ([], ["--https"]):
                 command = [sys.executable, "-m", "coname.client.cli", "lookup", ALICE, *way]
                 process = subprocess.Popen(command, env=self.environ(), stderr=subprocess.PIPE)
-                silent.accept()
-                process.send_signal(signal.SIGINT)
-                _, complaint = process.communicate(timeout=30)
+                connection, _ = silent.accept()
+                with connection:
+                    process.send_signal(signal.SIGINT)
+                    _, complaint = process.communicate(timeout=30)
                 self.assertEqual(process.returncode, 130, complaint)
                 self.assertNotIn(b"Traceback", complaint)
 

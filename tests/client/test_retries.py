@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from twisted.trial.unittest import SynchronousTestCase
 
 from coname.client import AlreadyRegistered, Change, Client, Identity, IdentityFile, MemoryIdentity, NotOwner, Outcome
@@ -11,6 +9,7 @@ from coname.client.identity import decode, encode
 from coname.core.signatures import SigningKey
 from coname.errors import Corrupt, InvalidRequest, Misconfigured, Unavailable, UpdateInvalid
 from coname.messages.client_pb2 import Entry
+from tests.client.folders import new_folder
 from tests.client.simulator import Realm
 from tests.client.transports import MemoryTransport
 
@@ -233,7 +232,7 @@ class Updating(RetryCase):
 class Files(RetryCase):
     def setUp(self) -> None:
         super().setUp()
-        self.path = Path(self.mktemp()) / "identity.json"
+        self.path = new_folder(self) / "identity.json"
 
     def test_an_identity_survives_its_encoding(self) -> None:
         self.realm.lose_requests = 1

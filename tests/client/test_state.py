@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import txaio
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -16,6 +18,7 @@ from coname.client import Client, FolderRecords, MemoryRecords, PinnedState, fil
 from coname.client.interfaces import IRecords
 from coname.client.state import realm_name
 from coname.errors import Corrupt, ProofInvalid, Unavailable
+from tests.client.folders import new_folder
 from tests.client.simulator import Realm
 from tests.client.transports import MemoryTransport
 
@@ -67,7 +70,7 @@ class InMemory(RecordsContract, SynchronousTestCase):
 
 class InFolder(RecordsContract, SynchronousTestCase):
     def make(self) -> object:
-        return FolderRecords(Path(self.mktemp()))
+        return FolderRecords(new_folder(self))
 
     def test_files_and_folders_are_private(self) -> None:
         self.records.write("realm/head", b"1")
@@ -138,7 +141,7 @@ class Remembering(SynchronousTestCase):
     """A client with a memory on disk."""
 
     def setUp(self) -> None:
-        self.folder = Path(self.mktemp())
+        self.folder = new_folder(self)
         self.realm = Realm()
 
     def client(self) -> Client:
@@ -168,6 +171,34 @@ class Remembering(SynchronousTestCase):
         self.realm.rewrite_history(1)
         self.failureResultOf(self.client().lookup(ALICE), ProofInvalid)
         self.assertEqual(self.record("head.json").read_bytes(), before)
+
+    def test_a_contradiction_is_kept_with_the_signatures_of_both_sides(self) -> None:
+        self.realm.close_epoch()
+        self.lookup()
+        self.realm.rewrite_history(1)
+        error = self.failureResultOf(self.client().lookup(ALICE), ProofInvalid).value
+        path = self.record("contradiction-2.json")
+        self.assertIn(str(path), str(error))
+        content = files.unseal("contradiction", path.read_bytes(), path)
+        self.assertEqual(len(content["remembered"][0]["content"]["ratifications"]), 3)
+        self.assertEqual(len(content["presented"]["ratifications"]), 3)
+
+    def test_a_repeated_contradiction_is_written_once(self) -> None:
+        self.test_a_contradiction_is_kept_with_the_signatures_of_both_sides()
+        before = self.record("contradiction-2.json").stat().st_mtime_ns
+        self.failureResultOf(self.client().lookup(ALICE), ProofInvalid)
+        self.assertEqual(self.record("contradiction-2.json").stat().st_mtime_ns, before)
+
+    def test_a_rival_that_holds_the_memory_for_a_moment_is_waited_for(self) -> None:
+        clock = Clock()
+        self.patch(txaio.config, "loop", clock)
+        rival = FolderRecords(self.folder)
+        with rival.acquire(realm_name(self.realm.config().realms[0])):
+            deferred = self.client().lookup(ALICE)
+            clock.advance(0.02)
+            self.assertNoResult(deferred)
+        clock.advance(0.02)
+        self.assertFalse(self.successResultOf(deferred).present)
 
     def test_a_damaged_head_is_an_error_that_names_the_file(self) -> None:
         self.lookup()

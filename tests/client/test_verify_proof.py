@@ -81,15 +81,21 @@ class Stored(CommandCase):
 
     def test_remembered_heads_play_no_part(self) -> None:
         self.register()
-        before = sorted((self.folder / "state").rglob("*"))
         self.realm.rewrite_history(1)
         self.path = self.file("proof", self.realm.prove(ALICE, 2).SerializeToString())
         self.assertEqual(self.invoke("lookup", ALICE).exit_code, 3)
+        before = sorted((self.folder / "state").rglob("*"))
         self.assertEqual(self.invoke("verify-proof", ALICE, self.path).exit_code, 0)
         self.assertEqual(sorted((self.folder / "state").rglob("*")), before)
 
     def test_the_address_is_canonicalised(self) -> None:
         self.assertEqual(self.json("verify-proof", "Alice@Example.COM", self.path)["address"], ALICE)
+
+    def test_the_proof_of_a_lookup_can_be_verified_again(self) -> None:
+        self.register()
+        proof = self.json("lookup", ALICE)["proof"]
+        document = self.json("verify-proof", ALICE, self.file("kept", json.dumps(proof).encode()))
+        self.assertEqual((document["outcome"], document["proof"]), ("present", proof))
 
     def test_a_file_that_is_not_there_is_a_mistake(self) -> None:
         self.assertEqual(self.invoke("verify-proof", ALICE, str(self.folder / "none")).exit_code, 2)

@@ -8,6 +8,7 @@ import click
 
 from coname.client.commands.register import note_certificates
 from coname.client.console import options
+from coname.client.console.exits import UsageMistake
 from coname.client.console.report import Report
 from coname.client.console.session import ask, find_target, identity_store
 from coname.client.planning import Change
@@ -49,6 +50,8 @@ def update(
         target = find_target(config_path, address)
         note_certificates(report, target.address, named_keys)
         with identity_store(target, identity_path, report.identity) as store:
+            if not store.path.exists():
+                raise UsageMistake(f"no identity at {store.path}: register makes one, --identity names another")
             result = ask(
                 ctx,
                 target,

@@ -20,6 +20,7 @@ After an answer that verified:
   states, RFC 3339;
 - ``steps``: what was checked, in order: ``name`` and ``sentence``;
 - ``warnings``: sentences;
+- ``proof``: the answer itself, in protobuf's JSON: stored, it is what ``verify-proof`` verifies again;
 - ``identity``, of register and update: ``path`` of the file, ``key_ids`` of the signing keys in it, as ``signers``.
 
 After a failure:
@@ -31,10 +32,12 @@ After a failure:
 from __future__ import annotations
 
 import base64
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 from coname.client.identity import Identity
+from coname.client.proof_files import proof_to_json
 from coname.client.results import Result
 from coname.core.vrf import suite
 from coname.errors import ConameError, ProofInvalid
@@ -70,6 +73,7 @@ def result_document(result: Result, only: str | None = None) -> dict[str, Any]:
         "signers": {str(signer): rfc3339(time) for signer, time in sorted(verified.signers.items())},
         "steps": [{"name": name, "sentence": sentence} for name, sentence in result.steps],
         "warnings": warnings(result),
+        "proof": json.loads(proof_to_json(result.proof)),
     }
 
 

@@ -75,6 +75,7 @@ class Report:
             self._words.line(f"{result.asked} was asked for in its canonical form, {result.address}", "yellow")
         self._words.headline(result)
         self._words.steps(result.steps)
+        self._words.gap()
         self._words.keys(result)
         self._words.entry(result)
         for warning in warnings(result):

@@ -41,8 +41,13 @@ class Words:
         self._rich = self._console.is_terminal
 
     def line(self, text: str, style: str = "") -> None:
-        """One line; never wrapped in a pipe."""
-        self._console.print(Text(printable_lines(text), style=style), soft_wrap=not self._rich)
+        """One line. Never wrapped by us: a path must be fit for copying."""
+        self._console.print(Text(printable_lines(text), style=style), soft_wrap=True)
+
+    def gap(self) -> None:
+        """An empty line between parts, where somebody looks at them."""
+        if self._rich:
+            self._console.print()
 
     def headline(self, result: Result) -> None:
         """What came of it."""
@@ -96,11 +101,19 @@ def describe_key(name: str, value: bytes) -> str:
         except InvalidRequest as error:
             return f"not an OpenPGP certificate that can be used ({printable(str(error))})"
         return " ".join(["OpenPGP certificate", found.fingerprint, *map(printable, found.user_ids)])
+    return _first_line(value) or _shortened(value.hex())
+
+
+def _first_line(value: bytes) -> str:
+    """The beginning of a text; nothing if it is not one."""
     try:
-        text = value.decode().strip()
+        lines = value.decode().strip().split("\n")
     except UnicodeDecodeError:
-        text = ""
-    if text and text.isprintable():
-        return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
-    shown = value[: SHOWN_CHARACTERS // 2].hex()
-    return shown if len(value) <= SHOWN_CHARACTERS // 2 else f"{shown}…"
+        return ""
+    if not all(line.isprintable() for line in lines):
+        return ""
+    return lines[0] if lines == [_shortened(lines[0])] else f"{lines[0][:SHOWN_CHARACTERS]}…"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"

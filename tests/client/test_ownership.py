@@ -1,0 +1,101 @@
+"""Whatever is lost, repeated, delayed or cut short: the owner stays the owner, and comes to what they want."""
+
+from __future__ import annotations
+
+import secrets
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from coname.client import Change, Client, MemoryIdentity, Outcome
+from coname.client.identity import Identity, decode, encode
+from coname.errors import ConameError
+from coname.messages.client_pb2 import Entry
+from tests.client.simulator import Realm
+from tests.client.transports import MemoryTransport
+
+ALICE = "alice@example.com"
+LOSSES = ("nothing", "the request", "the answer", "power before sending", "power after the answer")
+
+
+class PowerFailed(Exception):
+    """The program ends at once."""
+
+
+class Disk(MemoryIdentity):
+    """Fails after a number of saves, each of which was whole and goes through its encoding."""
+
+    fails_after = 0
+
+    def save(self, identity: Identity) -> None:
+        super().save(decode(encode(identity), "memory"))
+        self.fails_after -= 1
+        if self.fails_after == 0:
+            raise PowerFailed
+
+
+class Owner:
+    """Alice, her disk, and a network that loses messages and delivers lost ones late."""
+
+    def __init__(self, case: SynchronousTestCase) -> None:
+        self.case, self.realm, self.disk = case, Realm(), Disk()
+        self.client = Client(self.realm.config(), lambda _: MemoryTransport(self.realm), clock=lambda: self.realm.now)
+
+    def does(self, publish: bytes | None, rotate: bool, loss: str) -> Outcome | None:
+        """One command, with one loss. None if it failed."""
+        self.realm.lose_requests = int(loss == "the request")
+        self.realm.lose_answers = int(loss == "the answer")
+        self.disk.fails_after = {"power before sending": 1, "power after the answer": 2}.get(loss, 0)
+        keys = {} if publish is None else {"pgp": publish}
+        if self.entry() is None:
+            deferred = self.client.register(ALICE, keys, self.disk)
+        else:
+            deferred = self.client.update(ALICE, Change(keys, rotate=rotate), self.disk)
+        outcomes: list[object] = []
+        deferred.addBoth(outcomes.append)
+        self.realm.lose_requests = self.realm.lose_answers = self.disk.fails_after = 0
+        if hasattr(outcomes[0], "check"):
+            self.case.assertTrue(outcomes[0].check(ConameError, PowerFailed), outcomes[0])
+            return None
+        return outcomes[0].outcome
+
+    def late_delivery(self, number: int) -> None:
+        """Anything that was ever sent arrives (again)."""
+        if self.realm.updates:
+            try:
+                self.realm.admit(self.realm.updates[number % len(self.realm.updates)])
+            except ConameError:
+                return
+            self.realm.close_epoch()
+
+    def entry(self) -> Entry | None:
+        index, _ = self.realm.vrf.prove(self.realm.secret, ALICE.encode())
+        encoded = self.realm.entries.get(index)
+        return None if encoded is None else Entry.FromString(encoded)
+
+    def check(self) -> None:
+        """The keys on disk satisfy the policy in force."""
+        entry = self.entry()
+        if entry is not None:
+            self.case.assertTrue(self.disk.load().owns(entry.update_policy))
+
+
+COMMANDS = st.tuples(st.just("does"), st.sampled_from([None, b"a", b"b"]), st.booleans(), st.sampled_from(LOSSES))
+DELIVERIES = st.tuples(st.just("late_delivery"), st.integers(0, 7))
+
+
+class Ownership(SynchronousTestCase):
+    @settings(derandomize=True, deadline=None, max_examples=150)
+    @given(st.lists(st.one_of(COMMANDS, COMMANDS, DELIVERIES), min_size=1, max_size=12))
+    def test_the_owner_is_never_locked_out_and_gets_there_in_the_end(self, events: list[tuple[object, ...]]) -> None:
+        owner = Owner(self)
+        for name, *arguments in events:
+            getattr(owner, name)(*arguments)
+            owner.check()
+        wanted = secrets.token_bytes(4)
+        if owner.entry() is None:
+            owner.does(wanted, False, "nothing")
+        self.assertIsNotNone(owner.does(wanted, False, "nothing"))
+        owner.check()
+        self.assertEqual(self.successResultOf(owner.client.lookup(ALICE)).keys["pgp"], wanted)
