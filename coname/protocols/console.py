@@ -13,7 +13,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console as Screen
-from rich.table import Table
+from rich.table import Column, Table
 from zope.interface import Interface
 
 from coname.core.addresses import canonical
@@ -90,7 +90,7 @@ class Console:
         try:
             answer = self._administration.lookup(canonical(address))
         except ConameError as error:
-            self._say(f"{error.code}: {error}")
+            self._say(f"{error.code}: {printable(str(error))}")
         else:
             self._table(("", ""), describe(answer))
 
@@ -122,7 +122,7 @@ class Console:
 
     def _failed(self, failure: Failure) -> None:
         code = failure.value.code if isinstance(failure.value, ConameError) else type(failure.value).__name__
-        self._say(f"{code}: {failure.getErrorMessage()}")
+        self._say(f"{code}: {printable(failure.getErrorMessage())}")
 
     def _table(self, headings: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
         self._write(tabulated(headings, rows, self._width()))
@@ -136,7 +136,8 @@ def tabulated(headings: Sequence[str], rows: Iterable[Iterable[object]], width: 
 
     :param headings: of the columns; all empty for a table without them.
     """
-    table = Table(*headings, show_header=any(headings), box=None, pad_edge=False)
+    columns = [Column(heading, overflow="fold") for heading in headings]
+    table = Table(*columns, show_header=any(headings), box=None, pad_edge=False)
     for row in rows:
         table.add_row(*(_shown(value) for value in row))
     text = StringIO()
@@ -181,4 +182,9 @@ def _shown(value: object) -> str:
         return value.hex()
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "-" if value is None else str(value)
+    return "-" if value is None else printable(str(value))
+
+
+def printable(text: str) -> str:
+    """`text` with everything escaped that a terminal could take for a command."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

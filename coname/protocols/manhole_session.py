@@ -47,9 +47,6 @@ class ManholeShell(Manhole):
             super().lineReceived(line)
         except SystemExit:
             self.leave()
-        except UnicodeDecodeError:
-            self.interpreter.resetBuffer()
-            self.addOutput("this line is not UTF-8\n", isAsync=True)
         finally:
             self._running = False
 
