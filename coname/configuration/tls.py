@@ -107,7 +107,6 @@ class TlsIdentity:
         asked: dict[str, Any] = {}
         if self.client_auth in (pb.VERIFY_CLIENT_CERT_IF_GIVEN, pb.REQUIRE_AND_VERIFY_CLIENT_CERT):
             asked["trustRoot"] = _trust(self.client_cas)
-            asked["requireCertificate"] = self.client_auth == pb.REQUIRE_AND_VERIFY_CLIENT_CERT
         options = ssl.CertificateOptions(
             **self._common(credential),
             **asked,
@@ -161,15 +160,14 @@ class TlsIdentity:
         if self.only_tls12:
             options["lowerMaximumSecurityTo"] = ssl.TLSVersion.TLSv1_2
         if credential is not None:
-            leaf, *others = [crypto.X509.from_cryptography(certificate) for certificate in credential.chain]
-            options |= {"privateKey": _pkey(credential.key), "certificate": leaf}
-            options["extraCertChain"] = others
+            leaf, *others = credential.chain
+            options |= {"privateKey": credential.key, "certificate": leaf, "extraCertChain": others}
         return options
 
 
 @implementer(IOpenSSLContextFactory)
 class _ServerContext:
-    """Twisted's options, and the two modes that they lack: ask for a certificate, and take whatever comes.
+    """Twisted's options, and the modes that they lack: a certificate that need not be given, or need not verify.
 
     Twisted's own choice among ALPN protocols needs its own way of making connections, and fails the handshake without;
     it also answers a client of other protocols only with an empty name. So the choice is made here.
@@ -181,12 +179,12 @@ class _ServerContext:
         self._context.set_alpn_select_callback(
             lambda _, offered: next((one for one in protocols if one in offered), none)
         )
-        flags: dict[int, int] = {
-            pb.REQUEST_CLIENT_CERT: SSL.VERIFY_PEER,
-            pb.REQUIRE_ANY_CLIENT_CERT: SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT,
-        }
-        if client_auth in flags:
-            self._context.set_verify(flags[client_auth], lambda *_: True)
+        if client_auth == pb.VERIFY_CLIENT_CERT_IF_GIVEN:
+            self._context.set_verify(SSL.VERIFY_PEER, lambda *results: bool(results[-1]))
+        elif client_auth == pb.REQUEST_CLIENT_CERT:
+            self._context.set_verify(SSL.VERIFY_PEER, lambda *_: True)
+        elif client_auth == pb.REQUIRE_ANY_CLIENT_CERT:
+            self._context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *_: True)
 
     def getContext(self) -> SSL.Context:
         """The one context that all connections share."""
@@ -202,8 +200,3 @@ def _trust(authorities: Sequence[x509.Certificate]) -> Any:
 def _acceptable(ciphers: Sequence[str]) -> Any:
     """Exactly these `ciphers`, by OpenSSL's names, for Twisted."""
     return ssl.AcceptableCiphers.fromOpenSSLCipherString(":".join(ciphers))
-
-
-def _pkey(key: TlsKey) -> crypto.PKey:
-    """`key` for pyOpenSSL, which takes more kinds than its type stubs know."""
-    return crypto.PKey.from_cryptography_key(key)  # type: ignore[arg-type]
