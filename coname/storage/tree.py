@@ -17,10 +17,9 @@ How nodes are stored: `coname.storage.tree_nodes`. How a version is built: `cona
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple
 
 from coname.core.proofs import TreeProofParts
-from coname.errors import Corrupt
 from coname.storage.tree_builder import TreeBuilder
 from coname.storage.tree_cache import NodeCache
 from coname.storage.tree_nodes import (
@@ -28,7 +27,6 @@ from coname.storage.tree_nodes import (
     KEY_SIZE,
     SIZES,
     TAG_INTERNAL,
-    TAG_LEAF,
     NodeRef,
     check_node,
     check_ref,
@@ -45,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["EMPTY", "MerkleTree", "NodeRef", "Updated", "complete"]
 
 _BITS = [tuple(byte >> shift & 1 for shift in range(7, -1, -1)) for byte in range(256)]
+_bits = _BITS.__getitem__
 
 
 class Updated(NamedTuple):
@@ -102,7 +101,7 @@ class MerkleTree:
         ref: bytes = root
         nonce, young = self._nonce, self._cache.young
         neighbors: list[bytes] = []
-        for depth, right in enumerate(chain.from_iterable([_BITS[byte] for byte in index])):
+        for depth, right in enumerate(chain.from_iterable(map(_bits, index))):
             if ref[0] != TAG_INTERNAL:
                 break
             node = young.get(ref) or self._fetch(ref, index, depth)
@@ -115,9 +114,7 @@ class MerkleTree:
                 neighbors.append(beside[KEY_SIZE:])
             else:
                 neighbors.append(sibling_hash(beside, nonce, index, depth + 1))
-        if ref[0] == TAG_LEAF:
-            return TreeProofParts(neighbors, ref[1:33], ref[33:])
-        return TreeProofParts(neighbors, b"", b"") if ref == EMPTY else _too_deep(ref)
+        return TreeProofParts(neighbors, ref[1:33], ref[33:])  # of a leaf; an empty branch is one byte: nothing twice
 
     def update(
         self, root: NodeRef, changes: Mapping[Index, EntryHash], next_node: int
@@ -150,7 +147,3 @@ class MerkleTree:
             node = check_node(self._store.get(ref[:KEY_SIZE]), ref, self._nonce, index, depth)
             self._cache.add(ref, node)
         return node
-
-
-def _too_deep(ref: bytes) -> NoReturn:
-    raise Corrupt(f"the tree is deeper than an index has bits, at {ref.hex()}")

@@ -1,4 +1,4 @@
-"""The Merkle prefix tree of a plain dictionary, by the words of protocol section 5: recursive, nothing shared or stored.
+"""The Merkle prefix tree of a plain dictionary, by the words of protocol section 5: recursive, nothing stored.
 
 It shares nothing with the tree under test. Each subtree of a version is hashed once.
 """

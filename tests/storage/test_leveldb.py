@@ -128,6 +128,34 @@ class OpeningTests(SynchronousTestCase):
             reader.join()
         self.assertEqual(ends, [Unavailable] * 4)
 
+    def test_the_database_is_not_closed_under_a_reader(self) -> None:
+        store = self.open(create=True)
+        order: list[str] = []
+        entered, release = threading.Event(), threading.Event()
+
+        class Slow:
+            def get(self, key: bytes, verify_checksums: bool) -> bytes:
+                entered.set()
+                release.wait(10)
+                order.append("read")
+                return b""
+
+            def close(self) -> None:
+                order.append("closed")
+
+        real, store._db = store._db, Slow()
+        self.addCleanup(real.close)
+        threads = [threading.Thread(target=store.get, args=(b"k",)), threading.Thread(target=store.close)]
+        threads[0].start()
+        entered.wait(10)
+        threads[1].start()
+        while not store._closed:
+            pass
+        release.set()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(order, ["read", "closed"])
+
     def test_an_iteration_that_is_under_way_ends_with_the_store(self) -> None:
         store = self.open(create=True)
         store.write([Put(b"a", b""), Put(b"b", b"")], sync=False)
