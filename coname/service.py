@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from twisted.application.service import IService, Service
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.error import CannotListenError
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python import usage
@@ -24,7 +25,7 @@ from twisted.python.failure import Failure
 
 from coname.config import ReplicaSettings, load_replica
 from coname.core.vrf import suite
-from coname.errors import Misconfigured
+from coname.errors import ConameError, Misconfigured
 from coname.keyserver.administration import Administration
 from coname.keyserver.admission import Admission, Registration
 from coname.keyserver.epochs import EpochIntervals
@@ -96,6 +97,10 @@ class Front(Protocol):
     def stopService(self) -> Deferred[None] | None: ...
 
 
+class StartFailed(Exception):
+    """The process ends because it could not start."""
+
+
 class KeyserverService(Service):
     """A replica and its fronts, from opening the database to closing it.
 
@@ -111,17 +116,20 @@ class KeyserverService(Service):
         self._store: LevelDBStore | None = None
         self.replica: Replica | None = None
         self.fronts: dict[str, Front] = {}
+        self._starting = True  # startService has not returned yet
+        self._reason = ""  # why it could not start
 
     def startService(self) -> None:
         """Open everything. What fails here ends the process, with the reason as its last line."""
         super().startService()
         for warning in self._settings.warnings:
             self._log.warn("{path}: {warning}", path=self._settings.path, warning=warning)
-        self._store = open_store(self._settings)
-        parts = make_parts(self._settings, self._store, self._reactor)
-        self.replica = Replica(parts)
-        started = Deferred.fromCoroutine(self._start(parts, self.replica))
+        started = Deferred.fromCoroutine(self._start())
         started.addErrback(self._failed)
+        self._starting = False
+        if self._reason:
+            sys.tracebacklimit = 0  # the reason says it all; twistd passes it on to the caller of a daemon, too
+            raise StartFailed(self._reason)
 
     def stopService(self) -> Deferred[None]:
         """Finish what was begun, then close everything. Fires when nothing is left open."""
@@ -136,7 +144,10 @@ class KeyserverService(Service):
             self._store.close()
         self._log.info("The keyserver of {realm} has stopped", realm=self._settings.realm)
 
-    async def _start(self, parts: Parts, replica: Replica) -> None:
+    async def _start(self) -> None:
+        self._store = open_store(self._settings)
+        parts = make_parts(self._settings, self._store, self._reactor)
+        self.replica = replica = Replica(parts)
         await replica.start()
         self._answer_signals(replica)
         self.fronts = make_fronts(self._settings, parts, replica, self._reactor)
@@ -156,8 +167,15 @@ class KeyserverService(Service):
         signal.signal(signal.SIGUSR2, turn)
 
     def _failed(self, failure: Failure) -> None:
-        self._log.failure("The keyserver could not start", failure=failure)
-        # twistd would exit with 0; whoever supervises the process must see that it failed.
+        """End the process with status 1, and the reason as the last thing it says."""
+        if isinstance(failure.value, ConameError | OSError | CannotListenError):
+            self._reason = f"the keyserver could not start: {failure.value}"
+        else:
+            self._log.failure("The keyserver could not start", failure=failure)
+            self._reason = "the keyserver could not start, for the reason above"
+        if self._starting:
+            return
+        self._log.critical("{reason}", reason=self._reason)
         self._reactor.addSystemEventTrigger("after", "shutdown", os._exit, 1)
         self._reactor.stop()
 
