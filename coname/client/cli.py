@@ -6,6 +6,7 @@ A command's module is imported when the command is used, so that each is quick t
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import traceback
 
@@ -54,18 +55,30 @@ def cli() -> None:
 
 def main() -> None:
     """The entry point. Exits with one of `Exit`, whatever happens: a crash must not look like "proved absent"."""
+    sys.exit(_flushed(_run()))
+
+
+def _run() -> int:
     try:
-        sys.exit(cli.main(standalone_mode=False))
+        return cli.main(standalone_mode=False) or Exit.DONE
     except click.ClickException as error:
         error.show()
-        sys.exit(Exit.USAGE)
+        return Exit.USAGE
     except (click.Abort, KeyboardInterrupt):
-        sys.exit(Exit.INTERRUPTED)
-    except BrokenPipeError:
-        sys.exit(Exit.DONE)
+        return Exit.INTERRUPTED
     except Exception:  # the last resort: anything not foreseen, told in full
         traceback.print_exc()
-        sys.exit(Exit.CRASHED)
+        return Exit.CRASHED
+
+
+def _flushed(status: int) -> int:
+    """`status`, unless the output cannot be delivered: Python would find out too late, and say so in its own way."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.BROKEN_PIPE
+    return status
 
 
 if __name__ == "__main__":

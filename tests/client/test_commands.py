@@ -240,8 +240,10 @@ class Words(CommandCase):
         output = self.invoke("lookup", "Alice@Example.com").stdout
         self.assertIn("Alice@Example.com was asked for in its canonical form, alice@example.com", output)
 
-    def test_the_identitys_path_is_said(self) -> None:
-        self.assertIn(str(self.folder / "identity.json"), self.register().stdout)
+    def test_the_identitys_path_is_said_when_the_key_is_made_and_when_it_is_used(self) -> None:
+        path = self.folder / "identity.json"
+        self.assertRegex(self.register().stdout, rf"made signing key \d+, which is in {path}: keep a copy")
+        self.assertRegex(self.invoke("update", ALICE, "--remove", "ssh").stdout, rf"signing key \d+, from {path}")
 
     def test_control_characters_of_strangers_are_not_passed_on(self) -> None:
         self.realm.refuse = QuorumUnmet("\x1b[2Jgone\nnext")

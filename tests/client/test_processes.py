@@ -11,9 +11,11 @@ import subprocess
 import sys
 from typing import Any
 
+from google.protobuf import json_format
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.client.folders import new_folder
+from tests.client.simulator import Realm
 
 ALICE = "alice@example.com"
 
@@ -143,6 +145,21 @@ class Offline(ProcessCase):
         done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
         self.assertEqual(done.returncode, 2)
         self.assertIn("--config FILE", done.stderr)
+
+    def test_output_that_nobody_reads_is_141_and_not_1(self) -> None:
+        """Rich, click and Python itself all have the status 1 for it."""
+        realm = Realm()
+        config = json_format.MessageToJson(realm.config(), preserving_proto_field_name=True)
+        (self.folder / "config.json").write_text(config)
+        (self.folder / "proof").write_bytes(realm.prove(ALICE, 1).SerializeToString())
+        for form in ([], ["--json"]):
+            arguments = ["verify-proof", ALICE, str(self.folder / "proof"), "--at", str(realm.now), *form]
+            read, write = os.pipe()
+            os.close(read)
+            command = [sys.executable, "-m", "coname.client.cli", *arguments]
+            done = subprocess.run(command, env=self.environ(), stdout=write, stderr=subprocess.PIPE, check=False)
+            os.close(write)
+            self.assertEqual(done.returncode, 141, done.stderr)
 
     def test_a_crash_is_70_and_not_1(self) -> None:
         program = (

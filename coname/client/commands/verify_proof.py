@@ -35,7 +35,7 @@ class TimeType(click.ParamType[float]):
 
     def _calendar(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> float:
         try:
-            moment = datetime.fromisoformat(value)
+            moment = datetime.fromisoformat(value.upper())
         except ValueError:
             self.fail(f"{value!r} is neither RFC 3339 (2030-01-31T12:00:00Z) nor seconds since 1970", param, ctx)
         if moment.tzinfo is None:

@@ -11,8 +11,9 @@ status  meaning
 5       refused, by the server or by what it proves (the address is registered already)
 ======  =======================================================================================
 
-130 means interrupted, and 70 a mistake in the program itself. Python's own status for a crash, 1, would read as "proved
-absent": `coname.client.cli.main` sees to it that it never gets out.
+130 means interrupted, 141 that nobody wanted to read the output, and 70 a mistake in the program itself. For all of
+them Python and its libraries have the status 1, which would read as "proved absent": `coname.client.cli.main` and
+`coname.client.console.words` see to it that it never gets out.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class Exit(IntEnum):
     REFUSED = 5
     CRASHED = 70  # EX_SOFTWARE in sysexits.h
     INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+    BROKEN_PIPE = 141  # 128 + SIGPIPE
 
 
 class UsageMistake(errors.ConameError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -42,8 +43,11 @@ class Report:
         """Everything that goes wrong within is told, and ends the command."""
         try:
             yield
+            sys.stdout.flush()
         except ConameError as error:
             self.fail(error)
+        except BrokenPipeError:
+            raise click.exceptions.Exit(Exit.BROKEN_PIPE) from None
         except OSError as error:
             self.fail(UsageMistake(f"{error.filename or 'a file'}: {error.strerror or error}"))
 
@@ -52,10 +56,17 @@ class Report:
         if not self._json:
             self._words.line(text, "dim")
 
-    def identity(self, identity: Identity, path: object) -> None:
-        """Where the signing keys are; told at once, so that it is known whatever happens next."""
+    def identity(self, identity: Identity, path: object, new: bool) -> None:
+        """Where the signing keys are; told at once, so that it is known whatever happens next.
+
+        :param new: whether a key has just been made.
+        """
         self._identity = identity_document(identity, path)
-        self.note(f"signing key {self._identity['key_ids'][-1]} is in {path}: keep a copy of that file")
+        signing_key = self._identity["key_ids"][-1]
+        if new:
+            self.note(f"made signing key {signing_key}, which is in {path}: keep a copy of that file")
+        else:
+            self.note(f"signing key {signing_key}, from {path}")
 
     def result(self, result: Result, only: str | None = None, status: Exit | None = None) -> NoReturn:
         """Tell a verified answer and exit.

@@ -30,6 +30,14 @@ SHOWN_CHARACTERS = 60
 """Of a key that is text; the whole of it is what ``lookup --key`` prints."""
 
 
+class _Console(Console):
+    """A console that leaves it to the command what a broken pipe means."""
+
+    def on_broken_pipe(self) -> None:
+        """Rich would exit with status 1, which means "proved absent" here."""
+        raise BrokenPipeError
+
+
 class Words:
     """Prints to one stream.
 
@@ -37,7 +45,7 @@ class Words:
     """
 
     def __init__(self, error: bool = False) -> None:
-        self._console = Console(stderr=error, highlight=False)
+        self._console = _Console(stderr=error, highlight=False)
         self._rich = self._console.is_terminal
 
     def line(self, text: str, style: str = "") -> None:
