@@ -22,16 +22,37 @@ if TYPE_CHECKING:
 # Time enough to have a new one made, and to hand it to everybody who needs it.
 EXPIRES_SOON = timedelta(days=30)
 
+# What the library raises over DER that is no certificate that it can use.
+_DAMAGE = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+
 
 def parse(ders: Sequence[bytes], findings: Findings) -> list[x509.Certificate]:
     """The certificates in the list of DER at this place; what is none is noted as a mistake and left out."""
     certificates = []
     for number, der in enumerate(ders):
         try:
-            certificates.append(x509.load_der_x509_certificate(der))
-        except (ValueError, UnsupportedAlgorithm) as error:
+            certificates.append(_load(der))
+        except _DAMAGE as error:
             findings.at(number).mistake(f"not an X.509 certificate in DER: {error}")
     return certificates
+
+
+def _load(der: bytes) -> x509.Certificate:
+    """The certificate in `der`. Its parts are parsed when asked for: those that are asked for later are asked for now.
+
+    :raises: one of _DAMAGE: it is none, or damaged.
+    """
+    certificate = x509.load_der_x509_certificate(der)
+    certificate.subject.rfc4514_string()
+    certificate.public_key()
+    _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc, certificate.extensions
+    return certificate
 
 
 def parse_authorities(ders: Sequence[bytes], now: datetime, findings: Findings) -> tuple[x509.Certificate, ...]:
@@ -56,10 +77,7 @@ def warn_of_dates(certificate: x509.Certificate, now: datetime, findings: Findin
 
 def belongs_to(certificate: x509.Certificate, key: TlsKey) -> bool:
     """Whether `certificate` certifies the public half of `key`."""
-    try:
-        certified = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    except (ValueError, UnsupportedAlgorithm):
-        return False
+    certified = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return certified == key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 

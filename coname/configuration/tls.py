@@ -60,7 +60,7 @@ class Credential:
         """Whether the leaf is for the host `server_name`, one level of wildcard included."""
         try:
             names = self.chain[0].extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        except (x509.ExtensionNotFound, ValueError):
+        except x509.ExtensionNotFound:
             return False
         wanted = server_name.lower()
         wildcard = f"*.{wanted.partition('.')[2]}"

@@ -103,7 +103,7 @@ class ParityTests(SynchronousTestCase):
     )
     def test_spoilt_documents_are_judged_alike(self, case: tuple[type[Message], dict[str, Any], Any, Any]) -> None:
         kind, document, random, wrong = case
-        _spoil(document, random, wrong)
+        spoil(document, random, wrong)
         message, findings = ours(kind, document)
         try:
             theirs = json_format.ParseDict(document, kind())
@@ -126,7 +126,7 @@ class ParityTests(SynchronousTestCase):
         self.assertEqual(ours(kind, from_toml)[0], ours(kind, from_json)[0])
 
 
-def _spoil(document: Any, random: Any, wrong: Any) -> None:
+def spoil(document: Any, random: Any, wrong: Any) -> None:
     """Replace something in `document` by `wrong`."""
     while document:
         keys: list[Any] = list(document) if isinstance(document, dict) else list(range(len(document)))
