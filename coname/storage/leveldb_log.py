@@ -8,12 +8,12 @@ sources, and by damaging its files; with ``paranoid_checks``, as we open it:
 a record whose checksum is wrong                LevelDB refuses to open: `Corrupt`. Without ``paranoid_checks`` it would
                                                 drop up to 32 KiB of batches and go on behind them
 a torn last record, as kill -9 leaves it        recovers the batches before it. What was synced is before it
-a last record whose middle was never written    as if its checksum were wrong: it refuses. Loss of power leaves this
-                                                only on file systems that lengthen a file before its content is on
-                                                disk; ext4 and XFS do not, as they are set up by default
 the file is cut short; or a record's length,    the same: the last batches are gone without a word, since that looks
 damaged in its last 32 KiB, leads beyond its    like a torn record. What is left is a prefix of the batches
 end
+a last record whose middle was never written    as if its checksum were wrong: it refuses. Loss of power could leave
+                                                this on a file system that lengthens a file before its content is on
+                                                disk (tried here: kill -9; not: loss of power)
 a stretch of zeros                              LevelDB takes it for preallocated space and goes on with the next block
                                                 of 32 KiB: **a hole**, if a batch happens to begin there
 a log file that is not the last ends early      LevelDB goes on with the next file: **a hole**
