@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from coname.messages.config_pb2 import Limits
 
 CONCURRENT_CALLS = 20_000
-"""Calls under way at once, all connections together; one more is answered RESOURCE_EXHAUSTED by gRPC itself. Well over
+"""Calls under way at once in each acceptor (below); one more is answered RESOURCE_EXHAUSTED by gRPC itself. Well over
 what `pending_updates` lets wait, so that it is only reached by lookups that come faster than they are answered."""
 
 STREAMS_PER_CONNECTION = 10_000
@@ -39,15 +39,27 @@ AGE_MS, AGE_GRACE_MS = 60 * 60_000, 10 * 60_000
 request and then nothing does not keep its place for good."""
 
 
+ACCEPTORS, CONNECTIONS_PER_ACCEPTOR = 4, 256
+"""An asyncio server of gRPC takes one call after the other, and each costs it a round trip to a thread of its own. Four
+of them on one port, among which the kernel spreads the connections, take calls while others are on their way: a third
+less processor time for each call. Each is given its share of `connections`, so few connections want fewer acceptors."""
+
+
+def acceptors(limits: Limits) -> int:
+    """How many servers share the port."""
+    return max(1, min(ACCEPTORS, limits.connections // CONNECTIONS_PER_ACCEPTOR))
+
+
 def server_options(limits: Limits) -> list[tuple[str, int]]:
-    """The options for `grpc.aio.server`.
+    """The options for each `grpc.aio.server` on the port.
 
     :param limits: with its defaults filled in; `request_bytes` bounds a message, `connections` the connections.
     """
+    number = acceptors(limits)
     return [
-        ("grpc.so_reuseport", 0),  # a second process on the same port is a mistake, not a wish
+        ("grpc.so_reuseport", int(number > 1)),
         ("grpc.max_receive_message_length", limits.request_bytes),
-        ("grpc.max_allowed_incoming_connections", limits.connections),
+        ("grpc.max_allowed_incoming_connections", limits.connections // number),
         ("grpc.max_concurrent_streams", STREAMS_PER_CONNECTION),
         ("grpc.max_metadata_size", METADATA_BYTES),
         ("grpc.absolute_max_metadata_size", METADATA_BYTES),

@@ -11,6 +11,7 @@ Bytes in, bytes out: gRPC is given no message classes, so that an answer kept si
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -22,7 +23,7 @@ from twisted.logger import Logger
 
 from coname.errors import ConameError, InvalidRequest
 from coname.messages.client_pb2 import LookupRequest, UpdateRequest
-from coname.protocols.grpc_options import CONCURRENT_CALLS, server_options
+from coname.protocols.grpc_options import CONCURRENT_CALLS, acceptors, server_options
 
 if TYPE_CHECKING:
     from coname.configuration.tls import TlsIdentity
@@ -71,8 +72,8 @@ class GrpcService(Service):
         self._tls = tls
         self._address = (host, port)
         self._grace = grace
-        self._server: grpc.aio.Server | None = None
-        self._starting: asyncio.Future[None] | None = None
+        self._servers: list[grpc.aio.Server] = []
+        self._starting: asyncio.Future[list[None]] | None = None
 
     def startService(self) -> None:
         """Bind the port at once, and answer as soon as the reactor runs.
@@ -80,25 +81,31 @@ class GrpcService(Service):
         :raises OSError: the port cannot be had.
         """
         super().startService()
-        server = grpc.aio.server(options=server_options(self._limits), maximum_concurrent_rpcs=CONCURRENT_CALLS)
-        server.add_generic_rpc_handlers((self._calls.handlers(),))
-        self.port = _bind(server, *self._address, self._tls.grpc_server_credentials())
-        self._server = server
-        self._starting = asyncio.ensure_future(server.start(), loop=asyncio.get_event_loop())
+        host, port = self._address
+        claim(host, port)
+        for _ in range(acceptors(self._limits)):
+            self._servers.append(self._new_server())
+            self.port = port = _bind(self._servers[-1], host, port, self._tls.grpc_server_credentials())
+        loop = asyncio.get_event_loop()
+        self._starting = asyncio.gather(*(loop.create_task(server.start()) for server in self._servers))
         self.log.info("gRPC front on port {port}", port=self.port)
+
+    def _new_server(self) -> grpc.aio.Server:
+        options = server_options(self._limits)
+        server = grpc.aio.server(options=options, maximum_concurrent_rpcs=CONCURRENT_CALLS)
+        server.add_generic_rpc_handlers((self._calls.handlers(),))
+        return server
 
     def stopService(self) -> Deferred[None]:
         """Fires when every call has been answered, or was cut off after the grace time, and the port is closed."""
         super().stopService()
-        server, self._server = self._server, None
-        if server is None:
-            return succeed(None)
-        return Deferred.fromFuture(asyncio.ensure_future(self._stop(server)))
+        servers, self._servers = self._servers, []
+        return Deferred.fromFuture(asyncio.ensure_future(self._stop(servers))) if servers else succeed(None)
 
-    async def _stop(self, server: grpc.aio.Server) -> None:
+    async def _stop(self, servers: list[grpc.aio.Server]) -> None:
         if self._starting is not None:
             await self._starting  # stopping a server that is just starting leaves its port open
-        await server.stop(self._grace)
+        await asyncio.gather(*(server.stop(self._grace) for server in servers))
         self.port = 0
 
 
@@ -150,12 +157,27 @@ def _decoded(kind: type[RequestT], data: bytes) -> RequestT:
         raise InvalidRequest(f"the request is not an encoded {kind.DESCRIPTOR.full_name}: {error}") from error
 
 
+def claim(host: str, port: int) -> None:
+    """Make sure that nobody else listens there: servers that share a port would take it from another replica's, too.
+
+    :raises OSError: the port is in use, or cannot be had for another reason.
+    """
+    if port == 0:
+        return
+    passive = socket.AI_PASSIVE
+    for family, kind, protocol, _, address in socket.getaddrinfo(
+        host or None, port, type=socket.SOCK_STREAM, flags=passive
+    ):
+        with socket.socket(family, kind, protocol) as attempt:
+            attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what is only closing does not count
+            if family == socket.AF_INET6:
+                attempt.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            attempt.bind(address)
+
+
 def _bind(server: grpc.aio.Server, host: str, port: int, credentials: grpc.ServerCredentials) -> int:
     literal = f"[{host}]" if ":" in host else host or "[::]"
     try:
-        bound = server.add_secure_port(f"{literal}:{port}", credentials)
+        return server.add_secure_port(f"{literal}:{port}", credentials)
     except RuntimeError as error:
         raise OSError(f"cannot listen for gRPC on {literal}:{port}: {error}") from error
-    if not bound:
-        raise OSError(f"cannot listen for gRPC on {literal}:{port}")
-    return bound

@@ -16,7 +16,9 @@ from coname.configuration.tls import TlsIdentity
 from coname.core.lookup import verify_lookup
 from coname.errors import EpochUnknown, NotCanonical, Overloaded, RegistrationExpired, TimedOut, UpdateInvalid
 from coname.messages.client_pb2 import LookupProof, LookupRequest, UpdateRequest
-from coname.protocols.grpc_public import GrpcService
+from coname.messages.config_pb2 import Limits
+from coname.protocols.grpc_options import acceptors
+from coname.protocols.grpc_public import GrpcService, claim
 from tests.protocols.identity import identity
 from tests.protocols.realm import LIMITS, SmallKeyserver
 
@@ -28,6 +30,15 @@ T = TypeVar("T")
 def waited(coroutine: Coroutine[Any, Any, T]) -> Deferred[T]:
     """An asyncio coroutine, for Twisted to wait for."""
     return Deferred.fromFuture(asyncio.ensure_future(coroutine))
+
+
+def connected(test: TestCase, port: int) -> grpc.aio.Channel:
+    """A channel with a connection of its own."""
+    credentials = TlsIdentity(root_cas=identity().root_cas).grpc_channel_credentials()
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    channel = grpc.aio.secure_channel(f"localhost:{port}", credentials, options=options)
+    test.addCleanup(lambda: waited(channel.close()))
+    return channel
 
 
 class GrpcCase(TestCase):
@@ -45,11 +56,7 @@ class GrpcCase(TestCase):
         return self.service.stopService() if self.service.running else None
 
     def connect(self) -> grpc.aio.Channel:
-        credentials = TlsIdentity(root_cas=identity().root_cas).grpc_channel_credentials()
-        options = [("grpc.use_local_subchannel_pool", 1)]
-        channel = grpc.aio.secure_channel(f"localhost:{self.service.port}", credentials, options=options)
-        self.addCleanup(lambda: waited(channel.close()))
-        return channel
+        return connected(self, self.service.port)
 
     def call(self, method: str, data: bytes, timeout: float | None = None) -> Deferred[bytes]:
         async def answered() -> bytes:
@@ -134,6 +141,58 @@ class Errors(GrpcCase):
         self.assertEqual((status, code), ("INTERNAL", "internal"))
         self.assertNotIn("secret", message)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+
+class Bounds(GrpcCase):
+    async def test_connections_are_counted(self) -> None:
+        channels = [self.connect() for _ in range(LIMITS.connections)]
+        for channel in channels:
+            await waited(channel.channel_ready())
+        status, _, _ = await self.refused("Lookup", ALICE)
+        self.assertIs(status, grpc.StatusCode.UNAVAILABLE)
+
+    async def test_the_others_are_answered(self) -> None:
+        channels = [self.connect() for _ in range(LIMITS.connections + 5)]
+        answers = await waited(asyncio.gather(*map(_lookup, channels), return_exceptions=True))
+        self.assertEqual(sum(isinstance(answer, bytes) for answer in answers), LIMITS.connections)
+
+
+async def _lookup(channel: grpc.aio.Channel) -> bytes:
+    answer: bytes = await channel.unary_unary("/proto.E2EKSPublic/Lookup")(ALICE)
+    return answer
+
+
+class Acceptors(TestCase):
+    """Where many connections are allowed, several servers share the port."""
+
+    timeout = 30
+    limits = Limits(request_bytes=4096, connections=3000)
+
+    def setUp(self) -> None:
+        self.keyserver = SmallKeyserver(now=NOW)
+        self.service = GrpcService(self.keyserver, self.limits, identity(), "127.0.0.1", 0, grace=5)
+        self.service.startService()
+        self.addCleanup(lambda: self.service.running and self.service.stopService())
+
+    def connect(self) -> grpc.aio.Channel:
+        return connected(self, self.service.port)
+
+    async def test_every_one_of_them_answers(self) -> None:
+        self.assertEqual(acceptors(self.limits), 4)
+        answers = await waited(asyncio.gather(*(_lookup(self.connect()) for _ in range(40))))
+        self.assertEqual(len(answers), 40)
+
+    async def test_all_of_them_stop(self) -> None:
+        port = self.service.port
+        await self.service.stopService()
+        claim("127.0.0.1", port)
+
+    def test_a_port_that_they_share_is_not_shared_with_a_second_replica(self) -> None:
+        second = GrpcService(self.keyserver, self.limits, identity(), "127.0.0.1", self.service.port)
+        self.assertRaises(OSError, second.startService)
+
+    def test_few_connections_want_one(self) -> None:
+        self.assertEqual(acceptors(LIMITS), 1)
 
 
 class Updates(GrpcCase):
