@@ -27,7 +27,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=12,
 )
-CHECKED = settings(derandomize=True, max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+CHECKED = settings(derandomize=True, max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def scalars(field: Any) -> st.SearchStrategy[Any]:
@@ -110,11 +110,11 @@ class ParityTests(SynchronousTestCase):
         except (json_format.ParseError, AttributeError, TypeError, ValueError, OverflowError):
             self.assertNotEqual(findings.mistakes, [])
         else:
-            # Theirs lets pass what only its implementation makes of some values: "1_0", base64 with holes, [] for {}.
+            # Theirs lets pass what only its implementation knows: "1_0", base64 with holes, [] or "" for {}.
             if not findings.mistakes:
                 self.assertEqual(message, theirs)
             for line in findings.mistakes:
-                self.assertTrue(re.search("base64|integer|is none of|an object is expected, not a list", line), line)
+                self.assertTrue(re.search("base64|integer|is none of|an object is expected", line), line)
 
     @CHECKED
     @given(st.sampled_from(MESSAGES).flatmap(lambda k: st.tuples(st.just(k), documents_of(k.DESCRIPTOR))))
