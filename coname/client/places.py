@@ -16,6 +16,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
+from coname.core.hashes import shake
+
+LONGEST_NAME = 150
+"""Characters of an address that go into a file name; file systems take 255, locks and temporary files add some."""
+
 
 def config_file(environ: Mapping[str, str] = os.environ) -> Path:
     """The client's configuration where none is named."""
@@ -32,7 +37,9 @@ def identity_file(realm: str, address: str, environ: Mapping[str, str] = os.envi
 
     :param realm: see `coname.client.state.realm_name`.
     """
-    name = quote(address, safe="@+=,")[:200]
+    name = quote(address, safe="@+=,")
+    if len(name) > LONGEST_NAME:
+        name = f"{name[:LONGEST_NAME]}-{shake(address.encode(), 8).hex()}"
     return _base(environ, "XDG_DATA_HOME", ".local/share") / "identities" / realm / f"{name}.json"
 
 

@@ -81,6 +81,14 @@ class ExitStatus(CommandCase):
     def test_2_for_a_register_without_a_key(self) -> None:
         self.assertEqual(self.invoke("register", ALICE).exit_code, 2)
 
+    def test_2_for_a_key_that_is_not_name_and_file(self) -> None:
+        for option in ("--key=pgp", "--key==file", "--key=pgp=", f"--key=a={self.folder / 'none'}"):
+            self.assertEqual(self.invoke("register", ALICE, option).exit_code, 2)
+
+    def test_2_for_a_key_that_is_too_large(self) -> None:
+        name = self.file("k", bytes(1024 * 1024 + 1))
+        self.assertEqual(self.invoke("register", ALICE, f"--key=a={name}").exit_code, 2)
+
     def test_2_for_a_key_given_twice(self) -> None:
         name = self.file("k", b"key")
         self.assertEqual(self.invoke("register", ALICE, f"--key=a={name}", f"--key=a={name}").exit_code, 2)
@@ -216,6 +224,12 @@ class Json(CommandCase):
             document["identity"],
             {"path": str(self.folder / "identity.json"), "key_ids": [str(identity.keys[0].key_id)]},
         )
+
+    def test_a_rotation_names_the_one_key_that_counts_now(self) -> None:
+        self.register()
+        document = self.json("update", ALICE, "--rotate")
+        (key,) = IdentityFile(self.folder / "identity.json").load().keys
+        self.assertEqual(document["identity"]["key_ids"], [str(key.key_id)])
 
     def test_a_failed_registration_names_the_identity_too(self) -> None:
         self.realm.lose_requests = 1

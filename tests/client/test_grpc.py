@@ -182,12 +182,49 @@ print(json.dumps([name for name in sys.modules if name.split(".")[0] in ("twiste
 """
 
 
+ON_TWISTED = """
+import json, sys, txaio
+from twisted.internet import {reactor}
+{reactor}.install()
+from twisted.internet import task
+txaio.use_twisted()
+from coname.client import Client
+from coname.client.transports.grpc_aio import GrpcTransport
+from coname.errors import ConameError
+from tests.client.simulator import Realm
+
+async def main(reactor):
+    realm = Realm()
+    client = Client(realm.config(), lambda _: GrpcTransport("127.0.0.1:1", None), clock=lambda: realm.now)
+    try:
+        await client.lookup("alice@example.com")
+    except ConameError as error:
+        print(json.dumps([error.code, str(error)]))
+    await client.close()
+
+task.react(lambda reactor: __import__("twisted.internet.defer", fromlist=["x"]).ensureDeferred(main(reactor)))
+"""
+
+
 def run(program: str) -> list[Any]:
     """The lines of JSON that `program` prints, in a process of its own."""
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     if done.returncode:
         raise AssertionError(done.stderr)
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+class WhichReactor(TestCase):
+    """A Twisted program of its own, which asks before its reactor runs."""
+
+    def test_the_asyncio_reactor_will_do(self) -> None:
+        ((code, _),) = run(ON_TWISTED.format(reactor="asyncioreactor"))
+        self.assertEqual(code, "unreachable")
+
+    def test_another_one_is_named_as_the_mistake(self) -> None:
+        ((code, message),) = run(ON_TWISTED.format(reactor="selectreactor"))
+        self.assertEqual(code, "misconfigured")
+        self.assertIn("asyncioreactor.install()", message)
 
 
 class OnAsyncio(TestCase):

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from coname.client import AlreadyRegistered, Change, Client, Identity, IdentityFile, MemoryIdentity, NotOwner, Outcome
+from coname.client import (
+    AlreadyRegistered,
+    Change,
+    Client,
+    Identity,
+    IdentityFile,
+    MemoryIdentity,
+    NotOwner,
+    Outcome,
+    files,
+)
 from coname.client.identity import decode, encode
 from coname.core.signatures import SigningKey
-from coname.errors import Corrupt, InvalidRequest, Misconfigured, Unavailable, UpdateInvalid
+from coname.errors import Corrupt, InvalidRequest, Misconfigured, Refused, Unavailable, UpdateInvalid
 from coname.messages.client_pb2 import Entry
 from tests.client.folders import new_folder
 from tests.client.simulator import Realm
@@ -214,6 +224,29 @@ class Updating(RetryCase):
         self.failureResultOf(self.update({"pgp": b"new"}), UpdateInvalid)
         self.assertIsNotNone(self.store.identity.pending)
 
+    def overtaken(self, version: int) -> str:
+        """Our update is taken, but the answer shows another of the owner's, made on another machine."""
+        index, _ = self.realm.vrf.prove(self.realm.secret, ALICE.encode())
+        honest = self.realm.admit
+
+        def admit(request: object) -> None:
+            honest(request)
+            entry = Entry.FromString(self.realm.entries[index])
+            entry.version = version
+            entry.update_policy.quorum.candidates.append(0)
+            self.realm.entries[index] = entry.SerializeToString()
+
+        self.realm.admit = admit
+        message = str(self.failureResultOf(self.update({"pgp": b"new"}), Refused).value)
+        self.assertIsNone(self.store.identity.pending)
+        return message
+
+    def test_an_update_of_the_same_version_that_came_first_is_told(self) -> None:
+        self.assertIn("same version came first", self.overtaken(1))
+
+    def test_an_update_overtaken_by_a_later_one_is_told(self) -> None:
+        self.assertIn("a later update, version 5", self.overtaken(5))
+
     def test_the_highest_version_cannot_be_replaced(self) -> None:
         index, _ = self.realm.vrf.prove(self.realm.secret, ALICE.encode())
         entry = Entry.FromString(self.realm.entries[index])
@@ -251,6 +284,12 @@ class Files(RetryCase):
         for size in range(0, len(whole) - 2, 7):
             self.path.write_bytes(whole[:size])
             self.assertRaises(Corrupt, IdentityFile(self.path).load)
+
+    def test_other_content_under_a_right_checksum_is_reported(self) -> None:
+        key = {"id": "1", "ed25519_secret": "AAAA"}
+        for keys, pending in (([], None), ([key], None), ([{}], None), (None, None), ([], {"update": "!"})):
+            content = {"address": ALICE, "realm": "testing", "keys": keys, "pending": pending}
+            self.assertRaises(Corrupt, decode, files.seal("identity", content), "the file")
 
     def test_one_program_at_a_time(self) -> None:
         with IdentityFile(self.path):

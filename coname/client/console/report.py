@@ -56,14 +56,16 @@ class Report:
         if not self._json:
             self._words.line(text, "dim")
 
-    def identity(self, identity: Identity, path: object, new: bool) -> None:
+    def identity(self, identity: Identity, path: object, stored: bool) -> None:
         """Where the signing keys are; told at once, so that it is known whatever happens next.
 
-        :param new: whether a key has just been made.
+        :param stored: it has just been stored there, rather than read.
         """
-        self._identity = identity_document(identity, path)
+        before, self._identity = self._identity, identity_document(identity, path)
         signing_key = self._identity["key_ids"][-1]
-        if new:
+        if before is not None and signing_key == before["key_ids"][-1]:
+            return
+        if stored:
             self.note(f"made signing key {signing_key}, which is in {path}: keep a copy of that file")
         else:
             self.note(f"signing key {signing_key}, from {path}")

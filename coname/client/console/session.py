@@ -94,37 +94,33 @@ def environment_of(ctx: click.Context) -> Environment:
 
 
 Tell = Callable[[Identity, Path, bool], None]
-"""Is told of an identity, of its file, and whether its newest key has just been made."""
+"""Is told of an identity, of its file, and whether it has just been stored there (rather than read)."""
 
 
 def identity_store(target: Target, path: Path | None, tell: Tell) -> TellingIdentityFile:
     """The file with the signing keys of `target`.
 
-    :param tell: is called when the keys were read, and when a new one is safely stored.
+    :param tell: is called whenever the identity was read or is safely stored.
     """
     found = places.identity_file(realm_name(target.realm), target.address) if path is None else path
     return TellingIdentityFile(found, tell)
 
 
 class TellingIdentityFile(IdentityFile):
-    """An identity file that says which key is in it."""
+    """An identity file that tells what is in it."""
 
     def __init__(self, path: Path, tell: Tell) -> None:
         super().__init__(path)
         self._tell = tell
-        self._told: set[int] = set()
 
     def load(self) -> Identity | None:
         """See `IIdentityStore`."""
         identity = super().load()
         if identity is not None:
-            self._told.update(key.key_id for key in identity.keys)
             self._tell(identity, self.path, False)
         return identity
 
     def save(self, identity: Identity) -> None:
         """See `IIdentityStore`."""
         super().save(identity)
-        if identity.keys[-1].key_id not in self._told:
-            self._told.add(identity.keys[-1].key_id)
-            self._tell(identity, self.path, True)
+        self._tell(identity, self.path, True)
