@@ -7,49 +7,27 @@ replica implements.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
 from inspect import getdoc, signature
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console as Screen
 from rich.table import Column, Table
-from zope.interface import Interface
 
 from coname.core.addresses import canonical
 from coname.errors import ConameError
 from coname.messages.client_pb2 import Entry, Profile
 
 if TYPE_CHECKING:
-    from twisted.internet.defer import Deferred
     from twisted.python.failure import Failure
 
+    from coname.interfaces import IAdministration
     from coname.keyserver.answers import Answer
 
 MOST_EPOCHS = 1000
 """Rows that `epochs` prints at most: it works in the reactor, and a terminal keeps no more."""
-
-
-class IAdministration(Interface):
-    """What a replica lets its operator see and do. All methods are called in the reactor, and return at once."""
-
-    def status() -> Mapping[str, object]:
-        """Facts about the replica as it stands, by name, in the order to show them."""
-
-    def epochs(count: int) -> Sequence[Mapping[str, object]]:
-        """The newest epochs, newest first, at most `count`: each a row of facts with the same names."""
-
-    def lookup(user_id: str) -> Answer:
-        """The newest answer for an address in canonical form; no quorum is asked for.
-
-        :raises coname.errors.ConameError: as `IKeyserver.lookup`.
-        """
-
-    def setRotation(inRotation: bool) -> None:
-        """Whether load balancers shall send requests here."""
-
-    def proposeEpoch() -> Deferred[int]:
-        """Propose to close the current epoch now. Fires with its number when it is ratified here."""
 
 
 class Console:
@@ -58,9 +36,9 @@ class Console:
     :ivar helpers: by name, as the operator calls them.
     """
 
-    def __init__(self, administration: Any, write: Callable[[str], None], width: Callable[[], int]) -> None:
+    def __init__(self, administration: IAdministration, write: Callable[[str], None], width: Callable[[], int]) -> None:
         """
-        :param administration: an `IAdministration`.
+        :param administration: what the helpers show and do.
         :param write: shows text on the operator's terminal.
         :param width: the terminal's width now, in characters.
         """
@@ -68,7 +46,7 @@ class Console:
         self._write = write
         self._width = width
         own: list[Any] = [self.status, self.epochs, self.lookup, self.rotation, self.propose_epoch, self.help]
-        self.helpers: dict[str, Callable[..., None]] = {helper.__name__: helper for helper in own}
+        self.helpers: dict[str, Callable[..., None]] = {helper.__name__: self._guarded(helper) for helper in own}
 
     def status(self) -> None:
         """Show how this replica is doing."""
@@ -87,12 +65,7 @@ class Console:
 
     def lookup(self, address: str) -> None:
         """Show what is registered for an address: lookup("alice@example.com")."""
-        try:
-            answer = self._administration.lookup(canonical(address))
-        except ConameError as error:
-            self._say(f"{error.code}: {printable(str(error))}")
-        else:
-            self._table(("", ""), describe(answer))
+        self._table(("", ""), describe(self._administration.lookup(canonical(address))))
 
     def rotation(self, wanted: bool) -> None:
         """Take this replica out of rotation, rotation(False), or back in, rotation(True).
@@ -116,6 +89,18 @@ class Console:
             self._say(f"{usage(what)}\n\n{getdoc(what) or 'There is no explanation.'}")
         else:
             self._say(getdoc(what) or "There is no explanation.")
+
+    def _guarded(self, helper: Callable[..., None]) -> Callable[..., None]:
+        """`helper`, which says what went wrong rather than raise it."""
+
+        @wraps(helper)
+        def guarded(*arguments: Any, **named: Any) -> None:
+            try:
+                helper(*arguments, **named)
+            except ConameError as error:
+                self._say(f"{error.code}: {printable(str(error))}")
+
+        return guarded
 
     def _ratified(self, epoch: int) -> None:
         self._say(f"epoch {epoch} is ratified")

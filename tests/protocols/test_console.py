@@ -10,9 +10,10 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from coname.errors import ConameError, Unavailable
+from coname.interfaces import IAdministration
 from coname.keyserver.answers import Answer
 from coname.messages.client_pb2 import LookupRequest
-from coname.protocols.console import Console, IAdministration, tabulated
+from coname.protocols.console import Console, tabulated
 from tests.protocols.realm import SmallKeyserver
 
 
@@ -99,11 +100,11 @@ class Helpers(SynchronousTestCase):
 
     def test_a_lookup_that_fails(self) -> None:
         self.administration.keyserver.error = Unavailable("no epoch yet")
-        self.console.lookup("bob@example.com")
+        self.console.helpers["lookup"]("bob@example.com")
         self.assertEqual(self.printed, "unavailable: no epoch yet\n")
 
     def test_a_lookup_of_no_address(self) -> None:
-        self.console.lookup("bob")
+        self.console.helpers["lookup"]("bob")
         self.assertTrue(self.printed.startswith("invalid_request: "))
 
     def test_out_of_rotation_and_in(self) -> None:
@@ -135,7 +136,7 @@ class Helpers(SynchronousTestCase):
             self.assertGreater(len(helper.__doc__ or ""), 20)
 
     def test_help_for_one(self) -> None:
-        self.console.help(self.console.epochs)
+        self.console.help(self.console.helpers["epochs"])
         self.assertIn("epochs(count=10)", self.printed)
         self.assertIn("at most 1000", self.printed)
 

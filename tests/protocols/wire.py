@@ -54,6 +54,9 @@ class Transport(StringTransport):
             self.producer.resumeProducing()
         return data
 
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """There is nothing to delay."""
+
     def loseConnection(self) -> None:
         self.disconnecting = True
 
