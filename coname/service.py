@@ -76,8 +76,35 @@ class Options(usage.Options):
         install_reactor()
         try:
             self.settings = load_replica(self["config"])
+            refuse_what_is_missing(self.settings)
         except Misconfigured as error:
             raise usage.UsageError(f"{self['config']}:\n  " + "\n  ".join(error.mistakes)) from error
+
+
+def refuse_what_is_missing(settings: ReplicaSettings) -> None:
+    """Configurations may ask for what this version does not do; better to say so than to run without it.
+
+    :raises Misconfigured: the realm has several replicas.
+    """
+    replicas = len(settings.message.keyserver_config.initial_replicas)
+    if replicas > 1:
+        raise Misconfigured(
+            [
+                f"keyserver_config.initial_replicas: there are {replicas}, but this version runs realms of one replica "
+                "only: they would wait for each other's signatures for ever"
+            ]
+        )
+
+
+def missing_proofs(settings: ReplicaSettings) -> list[str]:
+    """The registration policies that nobody can satisfy, since this version does not check their proofs."""
+    policies = settings.message.keyserver_config.registration_policy
+    kinds = [policy.WhichOneof("policy_type") for policy in policies]
+    return [
+        f"keyserver_config.registration_policy[{place}]: this version does not check {kind}: nobody can register by it"
+        for place, kind in enumerate(kinds)
+        if kind not in (None, "insecure_skip_email_proof")
+    ]
 
 
 def makeService(options: Options) -> IService:
@@ -122,7 +149,7 @@ class KeyserverService(Service):
     def startService(self) -> None:
         """Open everything. What fails here ends the process, with the reason as its last line."""
         super().startService()
-        for warning in self._settings.warnings:
+        for warning in [*self._settings.warnings, *missing_proofs(self._settings)]:
             self._log.warn("{path}: {warning}", path=self._settings.path, warning=warning)
         started = Deferred.fromCoroutine(self._start())
         started.addErrback(self._failed)

@@ -100,6 +100,7 @@ class Replica:
         self._unsynced = 0  # bytes of log whose effects are written but not synced
         self._updates = UpdateWaiters()
         self._ratifications = RatificationWaiters()
+        self._taking = False  # updates: from start to stop, or to a failure
         self._serving = 0  # updates taken in and not answered
         self._proposer = Proposer(parts.log, self._clock, parts.timing.intervals.retry)
         self._delimiter = Reevaluated(self._clock, self._delimiter_due, self._propose_delimiter)
@@ -118,14 +119,11 @@ class Replica:
         self._running = Deferred.fromCoroutine(self._run())
         self._delimiter.reevaluate()
         self._signature.reevaluate()
-        self.inRotation = True
+        self.inRotation = self._taking = True
 
     async def stop(self) -> None:
         """Stop taking part. Whoever still waits is told to try elsewhere."""
-        self.inRotation = False
-        self._delimiter.stop()
-        self._signature.stop()
-        self._proposer.stop()
+        self._retire()
         await self._parts.log.stop()
         if self._running is not None:
             await self._running
@@ -177,7 +175,7 @@ class Replica:
     # updates
 
     async def _update(self, request: UpdateRequest) -> Answer:
-        if self._running is None or self.failure is not None:
+        if not self._taking:
             raise Unavailable("this replica does not take updates at the moment")
         if self._serving >= self._parts.most_pending:
             raise Overloaded(f"{self._serving} updates are waiting already; try again in a moment")
@@ -266,12 +264,16 @@ class Replica:
         finally:
             self._releasing = False
 
-    def _fail(self, error: Exception) -> None:
-        self.failure = error
-        self.inRotation = False
+    def _retire(self) -> None:
+        """Take no updates and propose nothing any more."""
+        self.inRotation = self._taking = False
         self._delimiter.stop()
         self._signature.stop()
         self._proposer.stop()
+
+    def _fail(self, error: Exception) -> None:
+        self.failure = error
+        self._retire()
         self._log.failure("This replica stopped applying the log; it answers lookups from what is stored")
         self._fail_waiters(Unavailable("this replica has failed; the update may still take effect"))
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -63,6 +64,17 @@ class LifeTests(ReplicaCase):
 
     def test_before_the_start_an_update_says_to_try_again(self) -> None:
         self.failureResultOf(self.world.replica.update(self.world.realm.request(self.alice)), Unavailable)
+
+    def test_stopping_answers_whoever_waits_and_takes_nothing_more(self) -> None:
+        self.begin()
+        waiting = self.world.replica.update(self.world.realm.request(self.alice))
+        stopped = Deferred.fromCoroutine(self.world.replica.stop())
+        self.world.settle()
+        self.successResultOf(stopped)
+        self.failureResultOf(waiting, Unavailable)
+        self.failureResultOf(self.world.replica.update(self.world.realm.request(self.alice)), Unavailable)
+        self.assertFalse(self.world.replica.inRotation)
+        self.assertEqual(self.world.clock.getDelayedCalls(), [])
 
     def test_idle_epochs_come_at_the_maximum_interval(self) -> None:
         self.begin()
