@@ -79,7 +79,7 @@ class Exchange:
         if self._answered:
             return
         self.method = command
-        self.path, _, self.query = path.partition(b"?")
+        self.path, _, self.query = (path if path.startswith(b"/") else origin_form(path)).partition(b"?")
         self.body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         try:
             outcome = self.channel.server.answer(self)
@@ -124,3 +124,12 @@ class Exchange:
             self._answered = True
             limit = self.channel.server.body_bytes
             self.channel.refuse(413, "too_large", f"the request's body is over {limit} bytes")
+
+
+def origin_form(target: bytes) -> bytes:
+    """A request's target without scheme and host, which a client may send too (RFC 9112, section 3.2.2)."""
+    scheme, separator, rest = target.partition(b"://")
+    if not separator or scheme.lower() not in (b"http", b"https"):
+        return target
+    _, slash, path = rest.partition(b"/")
+    return slash + path or b"/"

@@ -37,6 +37,7 @@ class HttpService(Service):
     """Listens with TLS, and answers from a table of routes.
 
     :ivar port: the port it listens on, once started; 0 before.
+    :ivar answer: what each request is handed to.
     """
 
     log = Logger()
@@ -66,8 +67,9 @@ class HttpService(Service):
         self._tls = tls
         self._reactor = reactor
         self._grace = grace
-        self._factory = BoundedFactory(router(routes), limits.request_bytes, limits.connections, reactor)
-        self._listening: IListeningPort | None = None
+        self.answer = router(routes)
+        self._limits = limits
+        self._open: tuple[BoundedFactory, IListeningPort] | None = None
 
     def startService(self) -> None:
         """Listen.
@@ -76,22 +78,24 @@ class HttpService(Service):
         """
         super().startService()
         host, port = self._address
-        factory: Any = TlsFactory(self._tls.server_options([b"http/1.1"]), self._factory, self._reactor)
-        self._listening = self._reactor.listenTCP(port, factory, backlog=BACKLOG, interface=host)
-        self.port = cast("IPv4Address", self._listening.getHost()).port
+        bounded = BoundedFactory(self.answer, self._limits.request_bytes, self._limits.connections, self._reactor)
+        factory: Any = TlsFactory(self._tls.server_options([b"http/1.1"]), bounded, self._reactor)
+        listening = self._reactor.listenTCP(port, factory, backlog=BACKLOG, interface=host)
+        self._open = bounded, listening
+        self.port = cast("IPv4Address", listening.getHost()).port
         self.log.info("{name} front on port {port}", name=self.name, port=self.port)
 
     def stopService(self) -> Deferred[None]:
         """Fires when the port is closed, and every connection has ended or was cut off after the grace time."""
         super().stopService()
-        listening, self._listening = self._listening, None
-        if listening is None:
+        if self._open is None:
             return succeed(None)
-        return Deferred.fromCoroutine(self._stop(listening))
+        (bounded, listening), self._open = self._open, None
+        return Deferred.fromCoroutine(self._stop(bounded, listening))
 
-    async def _stop(self, listening: IListeningPort) -> None:
+    async def _stop(self, bounded: BoundedFactory, listening: IListeningPort) -> None:
         closed = listening.stopListening()
-        await self._factory.drain(self._grace)
+        await bounded.drain(self._grace)
         await (closed or succeed(None))
         self.port = 0
 

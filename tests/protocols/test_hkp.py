@@ -27,7 +27,7 @@ class HkpCase(SynchronousTestCase):
         service = HkpService(
             self.keyserver, self.keyserver.config, LIMITS, identity(), "127.0.0.1", 0, self.server.clock
         )
-        self.server.factory.answer = service._factory.answer
+        self.server.factory.answer = service.answer
 
     def ask(self, query: str) -> Received:
         return self.server.connect().ask("GET", f"/pks/lookup?{query}")

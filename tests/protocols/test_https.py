@@ -240,6 +240,12 @@ class Paths(FrontCase):
     def test_head_is_allowed_where_get_is(self) -> None:
         self.assertEqual(self.client.ask("POST", "/status").headers["allow"], "get, head")
 
+    def test_a_target_with_scheme_and_host(self) -> None:
+        self.assertEqual(self.client.ask("GET", "https://localhost:25519/status").status, 200)
+
+    def test_a_target_of_another_kind(self) -> None:
+        self.assertEqual(self.client.ask("OPTIONS", "*").status, 404)
+
     def test_a_query_is_no_part_of_the_path(self) -> None:
         self.assertEqual(self.client.ask("GET", "/status?really").status, 200)
 

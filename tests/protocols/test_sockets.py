@@ -89,6 +89,11 @@ class Https(SocketCase):
         port = self.service.port
         self.assertEqual(port, 0)
 
+    async def test_a_stopped_service_can_be_started_again(self) -> None:
+        await self.service.stopService()
+        self.service.startService()
+        self.assertEqual(await _text(self.http.get(f"https://localhost:{self.service.port}/status")), "OK")
+
     async def test_stopping_does_not_wait_for_idle_connections(self) -> None:
         await _text(self.http.get(f"{self.url}/status"))
         await self.service.stopService()
