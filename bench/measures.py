@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from bench import figures
-from bench.dataset import Dataset, copy_of, dataset, size_of
+from bench.dataset import Dataset, copy_of, dataset, settle, size_of
 from bench.figures import Figure, Reference
 from bench.fill import EPOCH_SIZE, fill
 from bench.load.jobs import Job, Report
@@ -17,7 +17,6 @@ from bench.people import PROFILE_BYTES, Person
 from bench.server import Server, load, serving
 from coname.core.vrf import suite
 from coname.messages.config_pb2 import RFC9381
-from coname.service import open_store
 
 IN_FLIGHT = 32
 """Lookups under way at a time: HTTPS on as many connections, gRPC on a quarter as many."""
@@ -171,8 +170,8 @@ def _bytes_each(size: int, registrations: int, entries: int, batches: str) -> Fi
 
 
 def _settled_size(data: Dataset) -> int:
-    """The size of the database after a restart, which turns LevelDB's log into tables."""
-    open_store(data.settings).close()
+    """The size of the database when LevelDB has nothing left to do."""
+    settle(data)
     return size_of(data.database)
 
 

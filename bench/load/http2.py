@@ -98,15 +98,16 @@ class Http2:
                 self._calls[stream][1].append(buffer[start:end])
             elif kind == _HEADERS:
                 if flags & END_STREAM:
-                    answers.append(self._finished(stream, _OK in buffer[start:end]))
+                    answers.append(self._finished(stream, buffer[start:end]))
             else:
                 replies += self._control(kind, flags, stream, buffer[start:end], answers)
         self._buffer = buffer[at:]
         return answers, replies
 
-    def _finished(self, stream: int, good: bool) -> tuple[int, bool, bytes]:
+    def _finished(self, stream: int, trailers: bytes) -> tuple[int, bool, bytes]:
         tag, parts = self._calls.pop(stream)
-        return tag, good, b"".join(parts)[_GRPC_HEADER:]
+        good = _OK in trailers
+        return tag, good, b"".join(parts)[_GRPC_HEADER:] if good else trailers
 
     def _control(
         self, kind: int, flags: int, stream: int, payload: bytes, answers: list[tuple[int, bool, bytes]]
@@ -117,7 +118,7 @@ class Http2:
         if kind in (_SETTINGS, _PING) and not flags & _ACK:
             return frame(kind, _ACK, 0, payload if kind == _PING else b"")
         if kind == _RST_STREAM and stream in self._calls:
-            answers.append(self._finished(stream, False))
+            answers.append(self._finished(stream, b"the stream was reset"))
         if kind == _GOAWAY:
             raise ConnectionError(f"the server said goodbye: {payload!r}")
         return b""
