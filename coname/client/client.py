@@ -24,6 +24,7 @@ from coname.client.composing import LATEST, lookup_request, update_request
 from coname.client.continuity import STEP, describe
 from coname.client.framework import framework
 from coname.client.identity import Identity, Pending
+from coname.client.interfaces import IIdentityStore, ITransport
 from coname.client.planning import Change, plan_registration, plan_update
 from coname.client.results import Outcome, Result
 from coname.client.state import MemoryRecords, PinnedState, realm_name
@@ -51,7 +52,7 @@ class Client:
     def __init__(
         self,
         config: Config,
-        connect: Callable[[RealmConfig], Any],
+        connect: Callable[[RealmConfig], ITransport],
         state: PinnedState | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -59,7 +60,7 @@ class Client:
         self._connect = connect
         self._state = PinnedState(MemoryRecords()) if state is None else state
         self._clock = clock
-        self._transports: dict[str, Any] = {}
+        self._transports: dict[str, ITransport] = {}
 
     def lookup(self, address: str, epoch: int = 0) -> Awaitable[Result]:
         """The keys of `address`, or the proof that it has none.
@@ -71,7 +72,7 @@ class Client:
         return self._awaitable(self._lookup, address, Epoch(epoch))
 
     def register(
-        self, address: str, keys: Mapping[str, bytes], store: Any, email_proof: EmailProof | None = None
+        self, address: str, keys: Mapping[str, bytes], store: IIdentityStore, email_proof: EmailProof | None = None
     ) -> Awaitable[Result]:
         """Make the first entry of `address`, publishing `keys`.
 
@@ -81,7 +82,7 @@ class Client:
         """
         return self._awaitable(self._register, address, dict(keys), store, email_proof)
 
-    def update(self, address: str, change: Change, store: Any) -> Awaitable[Result]:
+    def update(self, address: str, change: Change, store: IIdentityStore) -> Awaitable[Result]:
         """Change the entry of `address`. The outcome is ABSENT if it has none.
 
         :param store: the `IIdentityStore` with the signing key.
@@ -110,7 +111,7 @@ class Client:
         return await self._accept(realm, address, user_id, proof, floor, epoch)
 
     async def _register(
-        self, address: str, keys: Mapping[str, bytes], store: Any, email_proof: EmailProof | None
+        self, address: str, keys: Mapping[str, bytes], store: IIdentityStore, email_proof: EmailProof | None
     ) -> Result:
         identity = self._identity(address, store)
         before = await self._lookup(address)
@@ -120,7 +121,7 @@ class Client:
             return replace(before, outcome=Outcome.UNCHANGED)
         return await self._send(before, plan.identity, plan.send, store, Outcome.REGISTERED, email_proof)
 
-    async def _update(self, address: str, change: Change, store: Any) -> Result:
+    async def _update(self, address: str, change: Change, store: IIdentityStore) -> Result:
         identity = self._identity(address, store)
         if identity is None:
             raise Misconfigured([f"there is no identity for {canonical(address)}: its signing key is needed"])
@@ -133,12 +134,12 @@ class Client:
             return replace(before, outcome=Outcome.UNCHANGED)
         return await self._send(before, plan.identity, plan.send, store, Outcome.UPDATED)
 
-    def _identity(self, address: str, store: Any) -> Identity | None:
+    def _identity(self, address: str, store: IIdentityStore) -> Identity | None:
         """What `store` holds, if it is for this address in this realm.
 
         :raises Misconfigured: it is for another.
         """
-        identity: Identity | None = store.load()
+        identity = store.load()
         user_id = canonical(address)
         realm = realm_for(self._config, user_id)
         if identity is not None and (identity.address, identity.realm) != (user_id, realm_name(realm)):
@@ -155,7 +156,7 @@ class Client:
         before: Result,
         identity: Identity,
         pending: Pending,
-        store: Any,
+        store: IIdentityStore,
         outcome: Outcome,
         email_proof: EmailProof | None = None,
     ) -> Result:
@@ -189,7 +190,7 @@ class Client:
         newest = self._state.newest(realm)
         return Epoch(0) if newest is None else newest.epoch
 
-    def _transport(self, realm: RealmConfig) -> Any:
+    def _transport(self, realm: RealmConfig) -> ITransport:
         if realm.RealmName not in self._transports:
             self._transports[realm.RealmName] = self._connect(realm)
         return self._transports[realm.RealmName]

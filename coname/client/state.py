@@ -16,7 +16,6 @@ import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
 
 from zope.interface import implementer
 
@@ -43,7 +42,7 @@ class PinnedState:
     :param records: an `IRecords`; `FolderRecords` for programs, `MemoryRecords` where nothing should be kept.
     """
 
-    def __init__(self, records: Any) -> None:
+    def __init__(self, records: IRecords) -> None:
         self._records = records
 
     def newest(self, realm: RealmConfig) -> Head | None:
@@ -52,7 +51,7 @@ class PinnedState:
         :raises Corrupt: the record is damaged.
         """
         name = f"{realm_name(realm)}/head"
-        data: bytes | None = self._records.read(name)
+        data = self._records.read(name)
         return None if data is None else _decode_head(data, self._records.where(name))
 
     def observe(self, realm: RealmConfig, answer: Result, floor: Epoch, asked: Epoch) -> bool:
@@ -63,7 +62,7 @@ class PinnedState:
         :raises ProofInvalid: the answer contradicts the memory, which stays as it was. Both are kept as evidence.
         :raises Corrupt: a record is damaged.
         """
-        lock: AbstractContextManager[None] | None = self._records.acquire(realm_name(realm))
+        lock = self._records.acquire(realm_name(realm))
         if lock is None:
             return False
         with lock:
@@ -96,8 +95,7 @@ class PinnedState:
                 "presented": json.loads(proof_to_json(answer.proof)),
             }
             self._records.write(name, files.seal(CONTRADICTION, content))
-        where: str = self._records.where(name)
-        return where
+        return self._records.where(name)
 
     def _sighting(self, realm: RealmConfig, user_id: str) -> Sighting | None:
         name = _user_record(realm, user_id)

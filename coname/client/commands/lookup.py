@@ -26,9 +26,7 @@ def lookup(
     address: str,
     key_name: str | None,
     epoch: int | None,
-    https: bool,
-    timeout: float | None,
-    state_folder: Path | None,
+    network: options.Network,
     config_path: Path | None,
     as_json: bool,
 ) -> None:
@@ -40,14 +38,7 @@ def lookup(
     report = Report("lookup", as_json, quiet=raw)
     with report.errors():
         target = find_target(config_path, address)
-        result = ask(
-            ctx,
-            target,
-            lambda client: client.lookup(address, epoch or 0),
-            https=https,
-            timeout=timeout,
-            state_folder=state_folder,
-        )
+        result = ask(ctx, target, network, lambda client: client.lookup(address, epoch or 0))
         if key_name is None:
             report.result(result)
         _one_key(report, result, key_name, raw)

@@ -24,9 +24,7 @@ def register(
     address: str,
     named_keys: tuple[options.NamedKey, ...],
     identity_path: Path | None,
-    https: bool,
-    timeout: float | None,
-    state_folder: Path | None,
+    network: options.Network,
     config_path: Path | None,
     as_json: bool,
 ) -> None:
@@ -41,14 +39,7 @@ def register(
         target = find_target(config_path, address)
         note_certificates(report, target.address, named_keys)
         with identity_store(target, identity_path, report.identity) as store:
-            result = ask(
-                ctx,
-                target,
-                lambda client: client.register(address, keys, store),
-                https=https,
-                timeout=timeout,
-                state_folder=state_folder,
-            )
+            result = ask(ctx, target, network, lambda client: client.register(address, keys, store))
         report.result(result)
 
 

@@ -30,9 +30,7 @@ def update(
     removed: tuple[str, ...],
     rotate: bool,
     identity_path: Path | None,
-    https: bool,
-    timeout: float | None,
-    state_folder: Path | None,
+    network: options.Network,
     config_path: Path | None,
     as_json: bool,
 ) -> None:
@@ -52,12 +50,5 @@ def update(
         with identity_store(target, identity_path, report.identity) as store:
             if not store.path.exists():
                 raise UsageMistake(f"no identity at {store.path}: register makes one, --identity names another")
-            result = ask(
-                ctx,
-                target,
-                lambda client: client.update(address, change, store),
-                https=https,
-                timeout=timeout,
-                state_folder=state_folder,
-            )
+            result = ask(ctx, target, network, lambda client: client.update(address, change, store))
         report.result(result)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -68,22 +69,41 @@ def common(command: F) -> F:
     )(command)
 
 
-def network(command: F) -> F:
-    """What commands have that ask a server: ``--https``, ``--timeout``, ``--state``."""
-    command = click.option(
+@dataclass(frozen=True)
+class Network:
+    """How a command asks.
+
+    :ivar https: at the realm's URL, even if it has a gRPC address.
+    :ivar timeout: seconds to wait for an answer; None for the defaults.
+    :ivar state_folder: where epoch heads are remembered; None for the default.
+    """
+
+    https: bool
+    timeout: float | None
+    state_folder: Path | None
+
+
+def network(command: Callable[..., None]) -> Callable[..., None]:
+    """What commands have that ask a server, ``--https``, ``--timeout`` and ``--state``: one argument, `network`."""
+
+    @wraps(command)
+    def bundling(*args: Any, https: bool, timeout: float | None, state_folder: Path | None, **kwargs: Any) -> None:
+        command(*args, network=Network(https, timeout, state_folder), **kwargs)
+
+    decorated = click.option(
         "--state",
         "state_folder",
         envvar="CONAME_STATE",
         type=click.Path(file_okay=False, path_type=Path),
         help="Where epoch heads are remembered. Also from CONAME_STATE; else ~/.local/state/coname.",
-    )(command)
-    command = click.option(
+    )(bundling)
+    decorated = click.option(
         "--timeout",
         type=click.FloatRange(min=0, min_open=True),
         metavar="SECONDS",
         help="How long to wait for an answer. [default: 15 for a lookup, 45 for an update]",
-    )(command)
-    return click.option("--https", is_flag=True, help="Ask at the realm's URL, even if it has a gRPC address.")(command)
+    )(decorated)
+    return click.option("--https", is_flag=True, help="Ask at the realm's URL even if it has an addr.")(decorated)
 
 
 def identity(command: F) -> F:

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from coname.client.framework import framework
+from coname.client.interfaces import ITransport
 from coname.client.transports.timeouts import LOOKUP_SECONDS, UPDATE_SECONDS
 from coname.messages.config_pb2 import RealmConfig
 
 T = TypeVar("T")
-Connect = Callable[[RealmConfig], Any]
+Connect = Callable[[RealmConfig], ITransport]
 Job = Callable[[Connect], Coroutine[Any, Any, T]]
 
 
@@ -66,9 +67,7 @@ def _run_twisted(way: Way, job: Job[T]) -> T:
     install: Any = asyncioreactor.install
     install()
     from twisted.internet import reactor
-    from twisted.internet.defer import ensureDeferred
     from twisted.logger import globalLogBeginner
-    from twisted.python.failure import Failure
 
     from coname.client.transports.connecting import connect_https
 
@@ -76,22 +75,29 @@ def _run_twisted(way: Way, job: Job[T]) -> T:
     # What goes wrong comes back from the job; Twisted's own log would only stand in between the words.
     globalLogBeginner.beginLoggingTo([], redirectStandardIO=False)
     loop: Any = reactor
-    outcome: list[Any] = []
+    result: T = _outcome(loop, job(lambda realm: connect_https(realm, way.folder, loop, *way.timeouts)))
+    return result
+
+
+def _outcome(reactor: Any, job: Coroutine[Any, Any, Any]) -> Any:
+    """What `job` comes to, the reactor running as long as it takes.
+
+    :raises KeyboardInterrupt: a signal stopped the reactor first.
+    """
+    from twisted.internet.defer import ensureDeferred
+    from twisted.python.failure import Failure
+
+    outcomes: list[Any] = []
 
     def finish(result: Any) -> None:
-        outcome.append(result)
-        if len(outcome) == 1:
-            loop.stop()
+        outcomes.append(result)
+        if len(outcomes) == 1:
+            reactor.stop()
 
-    def start() -> None:
-        deferred = ensureDeferred(job(lambda realm: connect_https(realm, way.folder, loop, *way.timeouts)))
-        deferred.addBoth(finish)
-
-    # A signal stops the reactor, which breaks off what the job waits for: the first outcome is the one that counts.
-    loop.addSystemEventTrigger("before", "shutdown", lambda: outcome.append(Failure(KeyboardInterrupt())))
-    loop.callWhenRunning(start)
-    loop.run()
-    if isinstance(outcome[0], Failure):
-        outcome[0].raiseException()
-    result: T = outcome[0]
-    return result
+    # Stopping breaks off what the job waits for: the first outcome is the one that counts.
+    reactor.addSystemEventTrigger("before", "shutdown", lambda: outcomes.append(Failure(KeyboardInterrupt())))
+    reactor.callWhenRunning(lambda: ensureDeferred(job).addBoth(finish))
+    reactor.run()
+    if isinstance(outcomes[0], Failure):
+        outcomes[0].raiseException()
+    return outcomes[0]

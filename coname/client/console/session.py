@@ -11,6 +11,7 @@ import click
 from coname.client import places
 from coname.client.client import Client
 from coname.client.console.exits import UsageMistake
+from coname.client.console.options import Network
 from coname.client.console.running import Connect, Environment, Way
 from coname.client.identity import Identity
 from coname.client.identity_store import IdentityFile
@@ -55,21 +56,13 @@ def find_target(config_path: Path | None, asked: str) -> Target:
         raise UsageMistake(str(error)) from error
 
 
-def ask(
-    ctx: click.Context,
-    target: Target,
-    job: Callable[[Client], Awaitable[Result]],
-    *,
-    https: bool,
-    timeout: float | None,
-    state_folder: Path | None,
-) -> Result:
+def ask(ctx: click.Context, target: Target, network: Network, job: Callable[[Client], Awaitable[Result]]) -> Result:
     """What `job` comes to with a client for `target`, run to its end.
 
     :raises Misconfigured: the realm says neither where its gRPC is nor its HTTPS front.
     """
     environment = environment_of(ctx)
-    state = PinnedState(FolderRecords(places.state_folder() if state_folder is None else state_folder))
+    state = PinnedState(FolderRecords(network.state_folder or places.state_folder()))
 
     async def run(connect: Connect) -> Result:
         client = Client(target.config, connect, state, environment.now)
@@ -78,7 +71,7 @@ def ask(
         finally:
             await client.close()
 
-    return environment.run(Way(_by_https(target.realm, https), target.folder, timeout), run)
+    return environment.run(Way(_by_https(target.realm, network.https), target.folder, network.timeout), run)
 
 
 def _by_https(realm: RealmConfig, wanted: bool) -> bool:

@@ -10,14 +10,9 @@ from coname.config import client_tls
 from coname.errors import Misconfigured
 
 if TYPE_CHECKING:
-    from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
-
     from coname.client.transports.grpc_aio import GrpcTransport
     from coname.client.transports.https import HttpsTransport
     from coname.messages.config_pb2 import RealmConfig
-
-CONNECTIONS = 4
-"""Connections that are kept open to one HTTPS front."""
 
 
 def connect_grpc(
@@ -53,29 +48,10 @@ def connect_https(
     :param reactor: the program's.
     :raises Misconfigured: it has no `URL`, or its TLS is wrong.
     """
-    from treq.client import HTTPClient
-    from twisted.web.client import Agent, HTTPConnectionPool
-    from twisted.web.iweb import IPolicyForHTTPS
-    from zope.interface import implementer
-
     from coname.client.transports.https import HttpsTransport
+    from coname.client.transports.web_agent import web_client
 
     if not realm.URL:
         raise Misconfigured([f"realm {realm.RealmName} has no URL (of its HTTPS front)"])
-    tls = client_tls(realm, folder)
-
-    @implementer(IPolicyForHTTPS)
-    class Policy:
-        """TLS as the realm's configuration has it."""
-
-        def creatorForNetloc(self, hostname: bytes, port: int) -> IOpenSSLClientConnectionCreator:
-            return tls.client_options(hostname.decode("ascii"))
-
-    make_pool: Any = HTTPConnectionPool  # Twisted's classes here lack annotations
-    make_agent: Any = Agent
-    pool = make_pool(reactor)
-    pool.maxPersistentPerHost = CONNECTIONS
-    agent = make_agent(reactor, contextFactory=Policy(), connectTimeout=lookup_seconds, pool=pool)
-    return HttpsTransport(
-        realm.URL, HTTPClient(agent), reactor, pool.closeCachedConnections, lookup_seconds, update_seconds
-    )
+    http, close = web_client(client_tls(realm, folder), reactor, lookup_seconds)
+    return HttpsTransport(realm.URL, http, reactor, close, lookup_seconds, update_seconds)
