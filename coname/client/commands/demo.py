@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -30,6 +31,7 @@ def demo(folder: Path, once: bool) -> None:
 
     Exit status: 0 all was well, 4 something was not.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop the keyserver then, too
     try:
         Demonstration(folder, Console(highlight=False)).run(once)
     except ConameError as error:
