@@ -66,6 +66,7 @@ class Client:
         """The keys of `address`, or the proof that it has none.
 
         :param epoch: 0 for the latest.
+
         Fails with `InvalidRequest` (no address, no realm for it), `ProofInvalid`, `Unreachable`, or what the server
         refused it with.
         """
@@ -78,6 +79,7 @@ class Client:
 
         :param store: an `IIdentityStore`; the signing key is made and kept there.
         :param email_proof: that the address is the caller's, where the realm asks for it.
+
         Fails as `lookup` does, and with `AlreadyRegistered`.
         """
         return self._awaitable(self._register, address, dict(keys), store, email_proof)
@@ -86,6 +88,7 @@ class Client:
         """Change the entry of `address`. The outcome is ABSENT if it has none.
 
         :param store: the `IIdentityStore` with the signing key.
+
         Fails as `lookup` does, and with `NotOwner`, `UpdateInvalid`, or `Misconfigured` (no identity there).
         """
         return self._awaitable(self._update, address, change, store)
