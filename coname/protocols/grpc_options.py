@@ -14,6 +14,10 @@ CONCURRENT_CALLS = 20_000
 """Calls under way at once in each acceptor (below); one more is answered RESOURCE_EXHAUSTED by gRPC itself. Well over
 what `pending_updates` lets wait, so that it is only reached by lookups that come faster than they are answered."""
 
+PENDING_CALLS, MOST_PENDING_CALLS = 10_000, 20_000
+"""Calls that have arrived and that Python has not taken up yet: beyond the first number gRPC begins to turn some away,
+beyond the second all. Its own numbers, 1,000 and 3,000, cut off thousands of updates that arrive in one moment."""
+
 STREAMS_PER_CONNECTION = 10_000
 """Calls under way at once on one connection: thousands of updates may wait for their epoch on one; a client that
 wants more opens a second connection."""
@@ -61,6 +65,8 @@ def server_options(limits: Limits) -> list[tuple[str, int]]:
         ("grpc.max_receive_message_length", limits.request_bytes),
         ("grpc.max_allowed_incoming_connections", limits.connections // number),
         ("grpc.max_concurrent_streams", STREAMS_PER_CONNECTION),
+        ("grpc.server.max_pending_requests", PENDING_CALLS),
+        ("grpc.server.max_pending_requests_hard_limit", MOST_PENDING_CALLS),
         ("grpc.max_metadata_size", METADATA_BYTES),
         ("grpc.absolute_max_metadata_size", METADATA_BYTES),
         ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),
