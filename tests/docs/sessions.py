@@ -3,7 +3,8 @@
 The reader's home is ``/home/you`` in the pages. Ports are moved to free ones, since somebody else may use the usual
 ones. A command that fails must be followed by ``echo $?``: the reader is told that it does.
 
-A page may begin in the middle of things: ``<!-- session: NAME -->``, one of `BEGINNINGS`, says where.
+A page may begin in the middle of things: ``<!-- session: NAME -->``, one of `BEGINNINGS`, says where. A page's program,
+a block of language ``python``, is in ``example.py``.
 """
 
 from __future__ import annotations
@@ -67,7 +68,9 @@ class Step:
 def beginning(page: Path) -> list[Step]:
     """The commands before those that `page` shows; what they print is of no interest."""
     found = re.search(r"^<!-- session: (.+) -->$", page.read_text(), re.MULTILINE)
-    return [Step(1, command, ["…"]) for command in BEGINNINGS[found[1] if found else "nothing"]]
+    programs = [block.content for block in blocks(page) if block.language == "python"]
+    written = [f"cat > example.py <<'END OF PROGRAM'\n{program}END OF PROGRAM" for program in programs]
+    return [Step(1, command, ["…"]) for command in [*written, *BEGINNINGS[found[1] if found else "nothing"]]]
 
 
 def steps(page: Path) -> list[Step]:
@@ -95,11 +98,16 @@ def check(page: Path) -> None:
     :raises AssertionError: a command failed, or printed something else than the page shows.
     """
     wanted = beginning(page) + steps(page)
+    for step, (status, printed) in zip(wanted, run(wanted), strict=True):
+        _compare(page, step, wanted, status, printed)
+
+
+def run(wanted: list[Step]) -> list[tuple[int | None, str]]:
+    """Run `wanted` in a new home. Each step's exit status, None if it was not done in time, and what it printed."""
     with _home() as home:
         base = _free_ports()
         done = _run(home, [_moved(step.command, base) for step in wanted])
-    for step, (status, printed) in zip(wanted, done, strict=True):
-        _compare(page, step, wanted, status, printed.replace(str(home), HOME).replace(str(_programs()), PROGRAMS))
+    return [(status, _as_shown(printed, home, base)) for status, printed in done]
 
 
 def _compare(page: Path, step: Step, wanted: list[Step], status: int | None, printed: str) -> None:
@@ -120,6 +128,14 @@ def _moved(command: str, base: int) -> str:
     return re.sub(
         r"\b(" + "|".join(map(str, PORTS)) + r")\b", lambda found: str(base + PORTS.index(int(found[0]))), command
     )
+
+
+def _as_shown(printed: str, home: Path, base: int) -> str:
+    """`printed` with the reader's folders and the usual ports."""
+    printed = printed.replace(str(home), HOME).replace(str(_programs()), PROGRAMS)
+    for number, port in enumerate(PORTS):
+        printed = re.sub(rf"\b{base + number}\b", str(port), printed)
+    return printed
 
 
 def _run(home: Path, commands: list[str]) -> list[tuple[int | None, str]]:

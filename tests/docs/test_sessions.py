@@ -4,18 +4,70 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.docs.pages import DOCS, ROOT
-from tests.docs.sessions import check
+from tests.docs.pages import ROOT, pages
+from tests.docs.sessions import check, steps
 from tests.needs import needs
+
+TESTED = {
+    "README.md": ("curl",),
+    "docs/tutorial.md": ("curl", "gpg", "ssh-keygen"),
+    "docs/howto/install.md": (),
+    "docs/howto/production.md": ("curl",),
+    "docs/howto/logs.md": ("curl",),
+    "docs/howto/backup.md": ("curl",),
+    "docs/howto/rotation.md": ("curl",),
+    "docs/howto/certificates.md": ("curl", "openssl"),
+    "docs/howto/gnupg.md": ("curl",),
+    "docs/howto/moving.md": ("curl",),
+    "docs/reference/commands.md": (),
+    "docs/reference/library.md": ("curl",),
+}
+"""The pages with sessions, and the programs that each needs."""
 
 
 class Sessions(SynchronousTestCase):
     """Each page is one session, from its first command to its last."""
 
+    def check(self, name: str) -> None:
+        needs(*TESTED[name])
+        check(ROOT / name)
+
     def test_readme(self) -> None:
-        needs("curl")
-        check(ROOT / "README.md")
+        self.check("README.md")
 
     def test_tutorial(self) -> None:
-        needs("curl", "gpg", "ssh-keygen")
-        check(DOCS / "tutorial.md")
+        self.check("docs/tutorial.md")
+
+    def test_install(self) -> None:
+        self.check("docs/howto/install.md")
+
+    def test_production(self) -> None:
+        self.check("docs/howto/production.md")
+
+    def test_logs(self) -> None:
+        self.check("docs/howto/logs.md")
+
+    def test_backup(self) -> None:
+        self.check("docs/howto/backup.md")
+
+    def test_rotation(self) -> None:
+        self.check("docs/howto/rotation.md")
+
+    def test_certificates(self) -> None:
+        self.check("docs/howto/certificates.md")
+
+    def test_gnupg(self) -> None:
+        self.check("docs/howto/gnupg.md")
+
+    def test_moving(self) -> None:
+        self.check("docs/howto/moving.md")
+
+    def test_commands(self) -> None:
+        self.check("docs/reference/commands.md")
+
+    def test_library(self) -> None:
+        self.check("docs/reference/library.md")
+
+    def test_no_page_with_a_session_is_left_out(self) -> None:
+        with_sessions = {page.relative_to(ROOT).as_posix() for page in pages() if steps(page)}
+        self.assertEqual(with_sessions, set(TESTED))
