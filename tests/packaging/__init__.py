@@ -1,0 +1,1 @@
+"""That what is installed is what is meant."""
