@@ -23,6 +23,7 @@ from twisted.logger import Logger
 from twisted.python import usage
 from twisted.python.failure import Failure
 
+from coname import garbage
 from coname.config import ReplicaSettings, load_replica
 from coname.core.vrf import suite
 from coname.errors import ConameError, Misconfigured
@@ -180,6 +181,7 @@ class KeyserverService(Service):
         self.fronts = make_fronts(self._settings, parts, replica, self._reactor)
         for front in self.fronts.values():
             front.startService()
+        garbage.calm()
         self._log.info(
             "The keyserver of {realm} is up: {fronts}",
             realm=self._settings.realm,
