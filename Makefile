@@ -1,5 +1,8 @@
 # Every habit is one command. The first use makes a virtual environment in .venv; nothing else is needed than Python.
-PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || command -v python3)
+# The first Python of a right version that really runs; a version manager's shim may be there for one that does not.
+FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
+PYTHON ?= $(shell for each in python3.12 python3.11 python3; do \
+	$$each -c '$(FITS)' 2>/dev/null && echo $$each && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -9,7 +12,8 @@ PYTEST_ARGS ?=
 .PHONY: demo test lint reformat types docs bench messages clean
 
 $(STAMP): pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 13) else "coname needs Python 3.11 or 3.12: make PYTHON=/path/to/python3.12")'
+	@test -n "$(PYTHON)" && $(PYTHON) -c '$(FITS)' || \
+		{ echo 'coname needs Python 3.11 or 3.12 with its venv module: make PYTHON=/path/to/python3.12' >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --prefer-binary --editable '.[test,lint,docs,messages]'
