@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from bench.fill import fill
-from bench.people import PROFILE_BYTES, Person
 from twisted.trial.unittest import SynchronousTestCase
 
+from bench.fill import fill
+from bench.people import PROFILE_BYTES, Person
 from coname.client.composing import lookup_request
 from coname.config import load_client, load_replica
 from coname.configuration.init import InitOptions, initialise

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from twisted.trial.unittest import SynchronousTestCase
+
 from bench.load.http1 import Http1, request
 from bench.load.http2 import Http2, frame
-from twisted.trial.unittest import SynchronousTestCase
 
 HEADERS, DATA, SETTINGS, PING, WINDOW_UPDATE = 1, 0, 4, 6, 8
 END_STREAM, END_HEADERS, ACK = 1, 4, 1
