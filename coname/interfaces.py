@@ -120,8 +120,10 @@ class IKeyserver(Interface):
     """What the fronts are given: they decode, call, and encode."""
 
     realm: str = Attribute("The realm's name.")
-    inRotation: bool = Attribute("Whether load balancers should send requests here. Fronts read it; the signals "
-                                 "USR1 (out), USR2 (in) and the manhole set it.")
+    inRotation: bool = Attribute(
+        "Whether load balancers should send requests here. Fronts read it; the signals "
+        "USR1 (out), USR2 (in) and the manhole set it."
+    )
 
     def lookup(request: LookupRequest) -> Answer:
         """Answer a lookup at once.
