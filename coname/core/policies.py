@@ -11,7 +11,6 @@ Rules of this file:
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from google.protobuf.message import DecodeError
@@ -68,7 +67,7 @@ def check_update(
     """
     new = _parse(update.new_entry)
     # Mostly, the same keys sign for the old and the new policy: each signature is checked once.
-    once = lru_cache(maxsize=None)(verify)
+    once = _once(verify)
     if current_entry is None:
         _check_registration(new)
     else:
@@ -77,6 +76,19 @@ def check_update(
         raise UpdateInvalid("the new entry has no update policy: nobody could ever replace it")
     if not policy_satisfied(new.update_policy, update.new_entry, update.signatures, once):
         raise UpdateInvalid(_unmet("the new entry's own policy", new.update_policy, update, once))
+
+
+def _once(verify: signatures.Verify) -> signatures.Verify:
+    """`verify`, asked only once for the same key and signature: for one message, and one call of `check_update`."""
+    known: dict[tuple[bytes, bytes], bool] = {}
+
+    def remembering(public_key: bytes, message: bytes, signature: bytes) -> bool:
+        asked = (public_key, signature)
+        if asked not in known:
+            known[asked] = verify(public_key, message, signature)
+        return known[asked]
+
+    return remembering
 
 
 def _parse(entry: bytes) -> Entry:

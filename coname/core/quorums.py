@@ -68,7 +68,7 @@ def satisfied(expr: QuorumExpr, have: Container[int]) -> bool:
 
 
 def _count(expr: QuorumExpr, have: Container[int]) -> int:
-    return sum(candidate in have for candidate in expr.candidates)
+    return sum([candidate in have for candidate in expr.candidates])
 
 
 def signers(expr: QuorumExpr) -> frozenset[int]:
@@ -80,6 +80,8 @@ def signers(expr: QuorumExpr) -> frozenset[int]:
 
 def depth_and_size(expr: QuorumExpr) -> Shape:
     """How deep and how large `expr` is."""
+    if not expr.subexpressions:
+        return Shape(1, len(expr.candidates))
     nodes = _walk(expr)
     return Shape(nodes[-1].depth, len(nodes) - 1 + sum(len(node.expr.candidates) for node in nodes))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -32,6 +33,7 @@ from coname.keyserver.lookups import Lookups
 from coname.keyserver.machine import Applied, StateMachine
 from coname.keyserver.proposals import Proposer, new_uid
 from coname.keyserver.slices import run_in_slices
+from coname.keyserver.timeouts import TimeLimit
 from coname.keyserver.waiting import RatificationWaiters, UpdateWaiters
 from coname.messages.client_pb2 import LookupRequest, SignedEpochHead, UpdateRequest
 from coname.messages.replication_pb2 import EpochDelimiter, KeyserverStep
@@ -102,6 +104,8 @@ class Replica:
         self._ratifications = RatificationWaiters()
         self._taking = False  # updates: from start to stop, or to a failure
         self._serving = 0  # updates taken in and not answered
+        timeout = parts.timing.client_timeout
+        self._time_limit = TimeLimit(self._clock, timeout, partial(_timed_out, timeout))
         self._proposer = Proposer(parts.log, self._clock, parts.timing.intervals.retry)
         self._delimiter = Reevaluated(self._clock, self._delimiter_due, self._propose_delimiter)
         self._signature = Reevaluated(self._clock, self._signature_due, self._propose_signature)
@@ -138,11 +142,7 @@ class Replica:
 
     def update(self, request: UpdateRequest) -> Deferred[Answer]:
         """See `IKeyserver`."""
-        answered = Deferred.fromCoroutine(self._update(request))
-        timeout = self._parts.timing.client_timeout
-        if timeout:
-            answered.addTimeout(timeout, self._clock, onTimeoutCancel=_timed_out)
-        return answered
+        return self._time_limit.watch(Deferred.fromCoroutine(self._update(request)))
 
     # what the operator sees
 
@@ -334,8 +334,8 @@ class Replica:
         self._proposer.propose(KeyserverStep(UID=new_uid(), replica_signed=signed))
 
 
-def _timed_out(result: object, timeout: float) -> object:
-    raise TimedOut(
+def _timed_out(timeout: float) -> TimedOut:
+    return TimedOut(
         f"the update was not signed by the requested quorum within {timeout:g} seconds; it may still take effect, "
         "and sending it again is safe"
     )
