@@ -25,7 +25,7 @@ from coname.messages.config_pb2 import RealmConfig
 from coname.service import open_store
 
 DATA = Path(__file__).parent / "_data"
-FORMAT = 1
+FORMAT = 2
 """To be raised when stored records or the people change: data sets of another number are made again."""
 
 _REALM = "bench"
