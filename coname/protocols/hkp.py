@@ -4,8 +4,9 @@
 
 - HKP carries no proof, so this front is the client: it asks for the signatures that the realm's own policy wants,
   verifies the answer as any client would, and hands out nothing that does not verify.
-- Only a value that is an OpenPGP certificate is answered, and only its public part.
-- There is no search by name, fingerprint or part of an address, and no upload: 501.
+- Only a value that is one OpenPGP certificate without secrets is answered; anything else counts as none.
+- 404 where there is none. Whatever else is asked for is answered 501: searches by name, fingerprint or part of an
+  address, what is no address, uploads, other paths and methods.
 """
 
 from __future__ import annotations
@@ -13,13 +14,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-import pysequoia
-
 from coname.core.addresses import canonical
 from coname.core.lookup import verify_lookup
 from coname.errors import InvalidRequest, NotFound
 from coname.messages.client_pb2 import LookupProof, LookupRequest
 from coname.protocols import http_bounds as bounds
+from coname.protocols.hkp_armour import ArmouredCertificates
 from coname.protocols.http_service import HttpService, Routes
 from coname.protocols.responses import HttpError, Response
 
@@ -64,36 +64,34 @@ class HkpService(HttpService):
         self._keyserver = keyserver
         self._realm = realm
         self._clock = reactor
-        routes: Routes = {
-            b"/pks/lookup": {b"GET": self._lookup},
-            b"/pks/add": {b"GET": _unsupported, b"POST": _unsupported},
-        }
-        super().__init__("HKP", routes, limits, tls, host, port, reactor, grace=grace)
+        self._certificates = ArmouredCertificates()
+        routes: Routes = {b"/pks/lookup": {b"GET": self._lookup}}
+        super().__init__("HKP", routes, limits, tls, host, port, reactor, grace=grace, otherwise=_unsupported)
 
     def _lookup(self, exchange: Exchange) -> Response:
-        certificate = self._certificate(wanted_address(exchange.query))
-        return Response(200, CONTENT_TYPE, armoured(certificate).encode())
+        return Response(200, CONTENT_TYPE, self._certificate(wanted_address(exchange.query)))
 
     def _certificate(self, user_id: str) -> bytes:
-        """The verified value of `KEY_NAME` for the address `user_id`.
+        """The verified value of `KEY_NAME` for the address `user_id`, armoured.
 
-        :raises NotFound: the address is proved to have none. :raises ProofInvalid: the answer does not verify.
+        :raises NotFound: the address is proved to have none, or none that can be given out.
+        :raises ProofInvalid: the answer does not verify.
         """
         request = LookupRequest(user_id=user_id, quorum_requirement=self._realm.verification_policy.quorum)
         proof = LookupProof.FromString(self._keyserver.lookup(request).protobuf())
-        profile = verify_lookup(self._realm, user_id, proof, self._clock.seconds()).profile
-        if profile is None:
+        verified = verify_lookup(self._realm, user_id, proof, self._clock.seconds())
+        entry, profile = verified.entry, verified.profile
+        if entry is None or profile is None:
             raise NotFound(f"{user_id} is not registered")
         if not profile.keys.get(KEY_NAME):
             raise NotFound(f"{user_id} is registered without an OpenPGP certificate")
-        return profile.keys[KEY_NAME]
+        return self._certificates.armoured(entry.profile_commitment, profile.keys[KEY_NAME])
 
 
 def wanted_address(query: bytes) -> str:
     """The address that a query asks for, in canonical form.
 
     :raises HttpError: 501, the query asks for something else than one address's certificate.
-    :raises InvalidRequest: the address has no canonical form.
     """
     parameters = _parameters(query)
     operation = parameters.get("op", "")
@@ -104,38 +102,29 @@ def wanted_address(query: bytes) -> str:
         search = search[1:-1]
     if "@" not in search:
         raise _not_implemented("only whole addresses can be searched for: search=local@domain")
-    return canonical(search)
-
-
-def armoured(certificate: bytes) -> str:
-    """The public part of an OpenPGP certificate, ASCII-armoured.
-
-    :raises NotFound: `certificate` is none, or is more than one.
-    """
     try:
-        return str(pysequoia.Cert.from_bytes(certificate))
-    except (RuntimeError, ValueError) as error:  # what pysequoia raises for everything that does not parse
-        reason = str(error).partition("\n")[0]
-        raise NotFound(f"the value registered as {KEY_NAME!r} is not an OpenPGP certificate: {reason}") from error
+        return canonical(search)
+    except InvalidRequest as error:
+        raise _not_implemented(f"only addresses can be searched for: {error}") from error
 
 
 def _parameters(query: bytes) -> Mapping[str, str]:
     """A query's parameters, percent-decoded; a plus sign is one, as in addresses."""
     parts = query.split(b"&", PARAMETERS)
     if len(parts) > PARAMETERS:
-        raise InvalidRequest(f"the query has more than {PARAMETERS} parameters")
+        raise _not_implemented(f"the query has more than {PARAMETERS} parameters")
     parameters: dict[str, str] = {}
     for part in parts:
         name, _, value = part.partition(b"=")
         try:
             parameters[unquote(name.decode(), errors="strict")] = unquote(value.decode(), errors="strict")
         except UnicodeDecodeError as error:
-            raise InvalidRequest("the query is not percent-encoded UTF-8") from error
+            raise _not_implemented("the query is not percent-encoded UTF-8") from error
     return parameters
 
 
 def _unsupported(_: Exchange) -> Response:
-    raise _not_implemented("certificates are registered with `coname register`, not over HKP")
+    raise _not_implemented("only GET /pks/lookup is served; certificates are registered with `coname register`")
 
 
 def _not_implemented(message: str) -> HttpError:

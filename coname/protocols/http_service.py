@@ -1,7 +1,8 @@
 """An HTTP front as a service: what is common to the key directory's JSON and to HKP.
 
 A front is a table of paths; each path has a handler for each method that it takes. ``HEAD`` is ``GET`` without the
-body. Everything else (405 with ``Allow``, 404, errors as JSON, TLS, bounds, stopping) is the same for all.
+body. Everything else (405 with ``Allow``, 404, errors as JSON, TLS, bounds, stopping) is the same for all, except that a
+front may have an answer of its own to what is not in its table.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class HttpService(Service):
         reactor: ListeningReactor,
         *,
         grace: float = bounds.GRACE_SECONDS,
+        otherwise: Handler | None = None,
     ) -> None:
         """
         :param name: what the log calls this front.
@@ -60,6 +62,7 @@ class HttpService(Service):
         :param host: the address to listen on; empty for all of them.
         :param port: 0 for any free one.
         :param grace: seconds that ``stopService`` lets requests under way go on.
+        :param otherwise: answers what is in no route, in place of 404 and 405.
         """
         self.setName(name)
         self.port = 0
@@ -67,7 +70,7 @@ class HttpService(Service):
         self._tls = tls
         self._reactor = reactor
         self._grace = grace
-        self.answer = router(routes)
+        self.answer = router(routes, otherwise)
         self._limits = limits
         self._open: tuple[BoundedFactory, IListeningPort] | None = None
 
@@ -104,22 +107,24 @@ BACKLOG = 1024
 """Connections that the kernel accepts before we do: a burst after a restart is not turned away."""
 
 
-def router(routes: Routes) -> Handler:
+def router(routes: Routes, otherwise: Handler | None = None) -> Handler:
     """A handler that hands each exchange to its route's.
 
-    It raises `HttpError` where there is none: 404, or 405 with the methods that the path takes.
+    Where there is none it hands it to `otherwise`; without that, it raises `HttpError`: 404, or 405 with the methods
+    that the path takes.
     """
 
     def answer(exchange: Exchange) -> Response | Deferred[Response]:
-        methods = routes.get(exchange.path)
-        if methods is None:
-            raise HttpError(404, "not_found", "there is nothing at this path")
+        methods = routes.get(exchange.path, {})
         handler = methods.get(exchange.method)
-        if handler is None:
-            if exchange.method == b"HEAD" and b"GET" in methods:
-                return methods[b"GET"](exchange)
-            raise _method_not_allowed(methods)
-        return handler(exchange)
+        if handler is None and exchange.method == b"HEAD":
+            handler = methods.get(b"GET")
+        handler = handler or otherwise
+        if handler is not None:
+            return handler(exchange)
+        if not methods:
+            raise HttpError(404, "not_found", "there is nothing at this path")
+        raise _method_not_allowed(methods)
 
     return answer
 
