@@ -17,12 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import plyvel
+
 from bench.fill import EPOCH_SIZE, fill
 from bench.people import DOMAIN
 from coname.config import ReplicaSettings, load_client, load_replica
 from coname.configuration.init import InitOptions, initialise
 from coname.messages.config_pb2 import RealmConfig
 from coname.service import open_store
+from coname.storage.leveldb import BLOCK_BYTES
 
 DATA = Path(__file__).parent / "_data"
 FORMAT = 2
@@ -136,6 +139,13 @@ def settle(data: Dataset) -> None:
             before, after = after, size_of(data.database)
     finally:
         store.close()
+
+
+def compact(data: Dataset) -> None:
+    """Have LevelDB drop everything that was replaced or removed, as it does by itself in time."""
+    database = plyvel.DB(str(data.database), create_if_missing=False, compression=None, block_size=BLOCK_BYTES)
+    database.compact_range()
+    database.close()
 
 
 def size_of(folder: Path) -> int:

@@ -114,7 +114,10 @@ class Loader:
             raise RuntimeError(f"epoch {self._state.closed_epoch} was not ratified")
 
     def close(self) -> None:
-        """Sync and release the database."""
+        """Sync the database, let the log forget what was applied, and release both."""
+        self._store.write([], True)
+        self._log.applied(self._state.applied_index)
+        self._commit([])  # removals go along with the next entry
         self._store.write([], True)
         self._store.close()
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from bench import figures
-from bench.dataset import Dataset, copy_of, dataset, settle, size_of
+from bench.dataset import Dataset, compact, copy_of, dataset, size_of
 from bench.figures import Figure, Reference
 from bench.fill import EPOCH_SIZE, fill
 from bench.load.jobs import Job, Report
@@ -22,8 +22,11 @@ IN_FLIGHT = 32
 """Lookups under way at a time: HTTPS on as many connections, gRPC on a quarter as many."""
 
 GRPC_STREAMS = 4
-UPDATE_CONNECTIONS = 50
-"""Connections that thousands of updates share, over gRPC."""
+GRPC_UPDATE_CONNECTIONS = 50
+"""Connections that thousands of updates share over gRPC. Over HTTPS, each has its own."""
+
+_NAMES = {"https": "HTTPS", "grpc": "gRPC"}
+_OTHER_CONNECTIONS = 100  # that the server may have besides; its own limit is lower than 5,000
 
 _SEED = 1
 _REPEATED_PEOPLE = 500
@@ -44,7 +47,7 @@ class Plan:
 
     sizes: tuple[int, ...] = (10_000, 1_000_000)
     lookups: int = 30_000
-    updates: dict[int, int] = field(default_factory=lambda: {1: 10, 100: 1000, 5000: 30_000})
+    updates: dict[int, int] = field(default_factory=lambda: {1: 10, 100: 1000, 5000: 20_000})
     epochs: int = 2000
     proofs: int = 2000
     starts: int = 3
@@ -93,9 +96,9 @@ def lookups(plan: Plan) -> Iterator[Figure]:
                     yield figure
                     if "once" in figure.what:
                         rates[front, entries] = figure.value
-                yield _memory(server, front)
+                yield _memory(server, f"lookups over {_NAMES[front]}")
     smallest, largest = plan.sizes[0], plan.sizes[-1]
-    for front, name in (("https", "HTTPS"), ("grpc", "gRPC")):
+    for front, name in _NAMES.items():
         ratio = rates[front, largest] / rates[front, smallest]
         what = f"Lookups over {name}, asked once: speed in relation to {smallest:,} entries"
         yield Figure(what, largest, ratio, "×", True, figures.SIZE_RATIO)
@@ -117,61 +120,69 @@ def _lookup_figure(server: Server, front: str, how: str, people: list[int], warm
         server, front, "lookup", people, warm_up=warm_up,
         connections=IN_FLIGHT if https else IN_FLIGHT // GRPC_STREAMS, streams=1 if https else GRPC_STREAMS,
     )  # fmt: skip
-    name, reference = ("HTTPS", figures.HTTPS_LOOKUPS) if https else ("gRPC", figures.GRPC_LOOKUPS)
+    reference = figures.HTTPS_LOOKUPS if https else figures.GRPC_LOOKUPS
     conditions = f"{IN_FLIGHT} in flight on {job.connections} connections"
-    return _rate(f"Lookups over {name}, {how}", server, job, reference, conditions)
+    return _rate(f"Lookups over {_NAMES[front]}, {how}", server, job, reference, conditions)
 
 
 def updates(plan: Plan) -> Iterator[Figure]:
-    """Updates from the request to the verified answer, over gRPC, by how many are under way at a time."""
+    """Updates from the request to the verified answer, by how many are under way at a time."""
     most = max(plan.updates)
-    for entries in plan.sizes:
-        wanted = plan.updates if entries == plan.sizes[0] else {most: plan.updates[most]}
-        for in_flight, count in wanted.items():
-            with copy_of(plan.data(entries)) as data, serving(data) as server:
-                yield _updates(server, "update", in_flight, count)
-        with copy_of(plan.data(entries)) as data, serving(data) as server:
-            yield _updates(server, "register", most, plan.updates[most])
-            yield _memory(server, "updates")
+    smallest = plan.sizes[0]
+    wanted = [(smallest, "https", "update", in_flight) for in_flight in plan.updates]
+    wanted += [(smallest, "grpc", "update", most), (smallest, "https", "register", most)]
+    wanted += [(entries, "https", kind, most) for entries in plan.sizes[1:] for kind in ("update", "register")]
+    for entries, front, kind, in_flight in wanted:
+        with copy_of(plan.data(entries)) as data:
+            data.configure({"limits": {"connections": in_flight + _OTHER_CONNECTIONS}})
+            with serving(data) as server:
+                yield _updates(server, front, kind, in_flight, plan.updates[in_flight])
+                if (front, kind) == ("https", "register"):
+                    yield _memory(server, f"registrations, {most:,} in flight")
 
 
-def _updates(server: Server, kind: str, in_flight: int, count: int) -> Figure:
+def _updates(server: Server, front: str, kind: str, in_flight: int, count: int) -> Figure:
     entries = server.data.entries
     new = kind == "register"
     people = list(range(entries, entries + count)) if new else [number % entries for number in range(count)]
-    connections = min(UPDATE_CONNECTIONS, in_flight)
+    connections = in_flight if front == "https" else min(GRPC_UPDATE_CONNECTIONS, in_flight)
     job = _job(
-        server, "grpc", kind, people, version=0 if new else 1,
+        server, front, kind, people, version=0 if new else 1,
         connections=connections, streams=in_flight // connections,
     )  # fmt: skip
-    what = "New registrations" if new else "Updates"
-    conditions = f"{in_flight:,} in flight, epochs every {server.data.settings.min_epoch_interval:g} s, synced writes"
+    what = f"{'New registrations' if new else 'Updates'} over {_NAMES[front]}, {in_flight:,} in flight"
+    conditions = (
+        f"{connections:,} connections, an epoch each {server.data.settings.min_epoch_interval:g} s, synced writes"
+    )
     reference = figures.UPDATES if in_flight >= 1000 else figures.NONE
-    return _rate(f"{what}, {in_flight:,} in flight", server, job, reference, conditions)
+    return _rate(what, server, job, reference, conditions)
 
 
 def disk(plan: Plan) -> Iterator[Figure]:
     """Bytes on disk for each registration, without the profile."""
     for entries in plan.sizes:
         with copy_of(plan.data(entries)) as data:
-            size = _settled_size(data)
-        yield _bytes_each(size, entries, entries, f"epochs of {EPOCH_SIZE:,} registrations")
+            as_it_lies = size_of(data.database)
+            size = _compacted_size(data)
+        details = {"as_it_lies": as_it_lies / entries - PROFILE_BYTES}
+        yield _bytes_each(size, entries, entries, f"epochs of {EPOCH_SIZE:,} registrations", details)
     smallest = plan.sizes[0]
     with copy_of(plan.data(smallest)) as data:
-        before = _settled_size(data)
+        before = _compacted_size(data)
         fill(data.settings, range(smallest, smallest + plan.epochs), epoch_size=1)
-        yield _bytes_each(_settled_size(data) - before, plan.epochs, smallest, "an epoch for each registration")
+        size = _compacted_size(data) - before
+    yield _bytes_each(size, plan.epochs, smallest, "an epoch for each registration", {})
 
 
-def _bytes_each(size: int, registrations: int, entries: int, batches: str) -> Figure:
+def _bytes_each(size: int, registrations: int, entries: int, batches: str, details: dict[str, float]) -> Figure:
     each = size / registrations - PROFILE_BYTES
     what = f"Disk for a registration, {batches}"
-    return Figure(what, entries, each, "B", False, figures.DISK_BYTES, conditions="profile of 500 B not counted")
+    conditions = f"profile of {PROFILE_BYTES} B not counted; compacted"
+    return Figure(what, entries, each, "B", False, figures.DISK_BYTES, conditions=conditions, details=details)
 
 
-def _settled_size(data: Dataset) -> int:
-    """The size of the database when LevelDB has nothing left to do."""
-    settle(data)
+def _compacted_size(data: Dataset) -> int:
+    compact(data)
     return size_of(data.database)
 
 
@@ -220,8 +231,8 @@ def _check(what: str, report: Report) -> None:
 
 def _memory(server: Server, after: str) -> Figure:
     memory = server.memory()
-    what = f"Memory after {'lookups over ' if after in ('https', 'grpc') else ''}{after}"
-    conditions = f"and {(memory['all'] - memory['own']) / 1e6:.0f} MB of mapped files, which the system may take back"
+    what = f"Memory after {after}"
+    conditions = f"and {(memory['all'] - memory['own']) / 1e6:,.0f} MB of mapped files"
     return Figure(what, server.data.entries, memory["own"] / 1e6, "MB", False, conditions=conditions, details=memory)
 
 

@@ -18,11 +18,14 @@ from rich.table import Table
 from bench.figures import Figure
 from coname import __version__
 
+_WIDTH = 180  # in files and pipes, which have none of their own
 RESULTS = Path(__file__).parent / "results"
 
 
 def show(figures: Sequence[Figure], console: Console) -> None:
     """Print the table."""
+    if not console.is_terminal:
+        console = Console(width=_WIDTH)
     table = Table(title="coname on this machine", caption=_CAPTION, caption_justify="left")
     for name in ("what", "entries", "measured", "p50", "p99", "original", "aim", "conditions"):
         table.add_column(name, justify="left" if name in ("what", "conditions") else "right", overflow="fold")
