@@ -25,7 +25,7 @@ from coname.config import ReplicaSettings, load_client, load_replica
 from coname.configuration.init import InitOptions, initialise
 from coname.messages.config_pb2 import RealmConfig
 from coname.service import open_store
-from coname.storage.leveldb import BLOCK_BYTES
+from coname.storage.leveldb import BLOCK_BYTES, FIRST_KEY, LAST_KEY
 
 DATA = Path(__file__).parent / "_data"
 FORMAT = 2
@@ -144,6 +144,8 @@ def settle(data: Dataset) -> None:
 def compact(data: Dataset) -> None:
     """Have LevelDB drop everything that was replaced or removed, as it does by itself in time."""
     database = plyvel.DB(str(data.database), create_if_missing=False, compression=None, block_size=BLOCK_BYTES)
+    for key in (FIRST_KEY, LAST_KEY):  # a table that overlaps all others, or they would be left as they are
+        database.put(key, database.get(key))
     database.compact_range()
     database.close()
 
