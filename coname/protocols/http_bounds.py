@@ -12,6 +12,9 @@ HEADER_BYTES = 16 * 1024
 HEADER_COUNT = 64
 """Headers of one request; browsers and proxies send twenty to thirty."""
 
+LENGTH_DIGITS = 18
+"""Of a Content-Length: more than any disk holds, and fewer than Python refuses to read as a number."""
+
 HEADER_SECONDS = 10.0
 """From the first byte of a request to the end of its headers, and for a new connection from its opening, so that it
 spans the TLS handshake: a client in earnest needs one or two seconds on a slow link."""

@@ -88,6 +88,12 @@ class BoundedChannel(HTTPChannel):
         if self.state is State.REQUEST and self._buffer and not self.paused:
             self._wait(State.HEADERS, bounds.HEADER_SECONDS)  # behind an answered request, a part of the next
 
+    def _maybeChooseTransferDecoder(self, header: bytes, data: bytes) -> bool:
+        """Twisted reads the digits of a length as a number without counting them first."""
+        if header == b"Content-Length" and len(data) > bounds.LENGTH_DIGITS:
+            return bool(self._failChooseTransferDecoder())
+        return bool(super()._maybeChooseTransferDecoder(header, data))
+
     def checkPersistence(self, request: Exchange, version: bytes) -> bool:
         """Whether the connection outlives the answer: in HTTP/1.1, unless either side wants it closed."""
         if version != b"HTTP/1.1" or self.server.draining:

@@ -1,8 +1,8 @@
 """An HTTP front as a service: what is common to the key directory's JSON and to HKP.
 
 A front is a table of paths; each path has a handler for each method that it takes. ``HEAD`` is ``GET`` without the
-body. Everything else (405 with ``Allow``, 404, errors as JSON, TLS, bounds, stopping) is the same for all, except that a
-front may have an answer of its own to what is not in its table.
+body. Everything else (405 with ``Allow``, 404, errors as JSON, TLS, bounds, stopping) is the same for all; only to what
+is not in its table a front may have an answer of its own.
 """
 
 from __future__ import annotations

@@ -135,6 +135,13 @@ class Malformed(BoundsCase):
     def test_a_length_that_is_no_number(self) -> None:
         self._refused(b"POST /now HTTP/1.1\r\nContent-Length: -1\r\n\r\n")
 
+    def test_a_length_of_more_digits_than_python_reads(self) -> None:
+        self._refused(b"POST /now HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n")
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_a_length_with_more_zeros_than_python_reads(self) -> None:
+        self._refused(b"POST /now HTTP/1.1\r\nContent-Length: " + b"0" * 5000 + b"1\r\n\r\nx")
+
     def test_two_lengths(self) -> None:
         self._refused(b"POST /now HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n")
 
