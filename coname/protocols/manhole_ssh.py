@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twisted.conch.avatar import ConchUser
-from twisted.conch.checkers import IAuthorizedKeysDB, SSHPublicKeyChecker, readAuthorizedKeyFile
+from twisted.conch.checkers import IAuthorizedKeysDB, SSHPublicKeyChecker
 from twisted.conch.interfaces import IConchUser, ISession
 from twisted.conch.ssh.connection import SSHConnection
 from twisted.conch.ssh.factory import SSHFactory
@@ -51,7 +51,8 @@ log = Logger()
 class AuthorizedKeys:
     """The public keys in a file, whatever the user name.
 
-    A line with options (``from="…" ssh-ed25519 …``) is no key to Twisted, and lets nobody in.
+    A line with options (``from="…" ssh-ed25519 …``) is no key to Twisted, and lets nobody in. Like every line that is
+    none, it is named in the log and passed over: what stands after it is good.
     """
 
     def __init__(self, path: Path) -> None:
@@ -63,8 +64,22 @@ class AuthorizedKeys:
             lines = self._path.read_bytes().splitlines()
         except OSError as error:
             log.error("nobody can log in to the manhole: {error}", error=error)
-            return iter(())
-        return readAuthorizedKeyFile(lines)  # type: ignore[arg-type]
+            return
+        for number, line in enumerate(lines, 1):
+            key = self._key(line.strip(), number)
+            if key is not None:
+                yield key
+
+    def _key(self, line: bytes, number: int) -> Key | None:
+        if not line or line.startswith(b"#"):
+            return None
+        try:
+            key: Key = Key.fromString(line)
+        except Exception as error:  # conch lets everything through that its parsers meet in a broken key
+            place = f"{self._path}, line {number}"
+            log.warn("{place} is not a public key and lets nobody in: {error!r}", place=place, error=error)
+            return None
+        return key
 
 
 class LoggingChecker(SSHPublicKeyChecker):

@@ -142,6 +142,28 @@ class Logins(ManholeCase):
         await self.assertFailure(Deferred.fromCoroutine(self.log_in()), Refused)
         self.flushLoggedErrors()
 
+    async def _log_in_after(self, line: bytes) -> None:
+        self.authorized.write_bytes(line + b"\n" + (self.folder / "operator.pub").read_bytes())
+        await self.log_in()
+
+    async def test_a_line_that_is_no_base64_locks_nobody_out(self) -> None:
+        await self._log_in_after(b"ssh-ed25519 !!!")
+
+    async def test_a_line_without_a_key_locks_nobody_out(self) -> None:
+        await self._log_in_after(b"ssh-ed25519")
+
+    async def test_a_line_with_half_a_key_locks_nobody_out(self) -> None:
+        await self._log_in_after(b"ssh-ed25519 AAAA x")
+
+    async def test_a_line_of_zeros_locks_nobody_out(self) -> None:
+        await self._log_in_after(b"ssh-ed25519 " + b"A" * 40)
+
+    async def test_a_line_of_pem_locks_nobody_out(self) -> None:
+        await self._log_in_after(b"-----BEGIN X")
+
+    async def test_a_line_that_is_no_text_locks_nobody_out(self) -> None:
+        await self._log_in_after(b"\xff\xfe")
+
     async def test_without_a_file_nobody_gets_in(self) -> None:
         self.authorized.unlink()
         await self.assertFailure(Deferred.fromCoroutine(self.log_in()), Refused)
