@@ -141,9 +141,21 @@ def _check_listeners(fronts: dict[str, Listener | None], manhole: ManholeSetting
 def _limits(message: pb.ReplicaConfig, findings: Findings) -> pb.Limits:
     """The limits, none of which is 0."""
     limits = defaults.with_defaults(message.limits)
-    least = limits.entry_bytes + limits.profile_bytes
+    least = largest_update(limits)
     if limits.request_bytes < least:
         findings.at("request_bytes").mistake(
-            f"{limits.request_bytes} is too little: entry and profile may have {least}"
+            f"{limits.request_bytes} is too little: the largest update that the other limits allow has {least} in JSON"
         )
     return limits
+
+
+def largest_update(limits: pb.Limits) -> int:
+    """Bytes that an update may have in JSON by the other limits, without a registration proof."""
+    in_base64 = sum((size + 2) // 3 * 4 for size in (limits.entry_bytes, limits.profile_bytes))
+    return (
+        in_base64
+        + limits.policy_keys * 128  # a signature: an id of 20 digits, 88 characters of base64, and punctuation
+        + limits.quorum_size * 64  # a part of the lookup's quorum: an id, or the names of a subexpression's fields
+        + limits.user_id_bytes
+        + 512  # the names of all other fields
+    )

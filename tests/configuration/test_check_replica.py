@@ -10,15 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import tomli_w
+from google.protobuf.json_format import MessageToJson
 
 from coname.config import load_replica
 from coname.configuration import defaults
+from coname.configuration.check import largest_update
+from coname.configuration.defaults import with_defaults
 from coname.configuration.init import InitOptions
 from coname.configuration.listen import Address
 from coname.core.quorums import replica_policy
 from coname.core.signatures import SigningKey
 from coname.errors import Misconfigured
-from coname.messages.config_pb2 import RFC9381
+from coname.messages.client_pb2 import UpdateRequest
+from coname.messages.config_pb2 import RFC9381, Limits
 from tests.configuration.realms import NOW, RealmCase, original, put
 
 
@@ -292,6 +296,24 @@ class MistakeTests(RealmCase):
 
     def test_request_limit_below_what_it_must_hold(self) -> None:
         self.one(put(limits={"request_bytes": 1000}), "limits.request_bytes: 1000 is too little")
+
+    def test_request_limit_that_has_room_for_the_largest_update_in_binary_only(self) -> None:
+        limits = {"entry_bytes": 4096, "profile_bytes": 65536, "request_bytes": 4096 + 65536 + 8192}
+        self.one(put(limits=limits), "limits.request_bytes: 77824 is too little")
+
+    def test_request_limit_has_room_for_the_largest_update(self) -> None:
+        limits = with_defaults(Limits())
+        request = UpdateRequest(profile=bytes(limits.profile_bytes))
+        request.update.new_entry = bytes(limits.entry_bytes)
+        for number in range(limits.policy_keys):
+            request.update.signatures[2**64 - 1 - number] = bytes(64)
+        lookup = request.lookup_parameters
+        lookup.user_id = "a" * limits.user_id_bytes
+        lookup.epoch = 2**64 - 1
+        for _ in range(limits.quorum_size // 2):
+            lookup.quorum_requirement.subexpressions.add(threshold=2**32 - 1, candidates=[2**64 - 1])
+        text = MessageToJson(request, preserving_proto_field_name=True, indent=None)
+        self.assertLessEqual(len(text), largest_update(limits))
 
     def test_mistake_in_toml_has_the_same_path(self) -> None:
         document = json.loads(self.config.read_text())
