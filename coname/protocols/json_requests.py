@@ -7,7 +7,8 @@ There are two ways, which agree wherever both give a message (the tests compare 
 - the careful way is protobuf's own parser, which takes everything else that protobuf JSON allows (lowerCamel names,
   URL-safe base64, ``1e3``, null), four times as slowly, and says what is wrong and where.
 
-Whatever the plain way does not know, it leaves to the careful one: it never refuses anything.
+Whatever the plain way does not know, it leaves to the careful one: it never refuses anything. Neither sees a body of
+more parts than `coname.protocols.request_bounds` lets through.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from google.protobuf.message import Message
 
 from coname.errors import InvalidRequest
 from coname.messages.client_pb2 import EmailProof, LookupRequest, QuorumExpr, SignedEntryUpdate, UpdateRequest
+from coname.protocols.request_bounds import check_json, check_lookup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,12 +50,13 @@ _PROOF = {"dkim_proof", "oidc_token", "saml_response"}
 
 
 def lookup_request(body: bytes) -> LookupRequest:
-    """:raises InvalidRequest: `body` is not the JSON of a LookupRequest; says where."""
+    """:raises InvalidRequest: `body` is not the JSON of a LookupRequest, and says where; or it is too large."""
+    check_lookup(body)
     return _request(body, LookupRequest, _lookup)
 
 
 def update_request(body: bytes) -> UpdateRequest:
-    """:raises InvalidRequest: `body` is not the JSON of an UpdateRequest; says where."""
+    """:raises InvalidRequest: `body` is not the JSON of an UpdateRequest, and says where; or it is too large."""
     return _request(body, UpdateRequest, _update)
 
 
@@ -69,6 +72,7 @@ def careful(body: bytes, kind: type[RequestT]) -> RequestT:
 
 
 def _request(body: bytes, kind: type[RequestT], plain: Callable[[Object], RequestT]) -> RequestT:
+    check_json(body)
     try:
         return plain(_decode(body.decode()))
     except (ValueError, TypeError, AttributeError, RecursionError):

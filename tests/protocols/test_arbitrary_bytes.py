@@ -13,7 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from coname.errors import ConameError, NotFound
 from coname.protocols import http_bounds as bounds
-from coname.protocols.hkp import armoured, wanted_address
+from coname.protocols.hkp import wanted_address
+from coname.protocols.hkp_armour import armoured
 from coname.protocols.http_channel import State
 from coname.protocols.http_factory import TlsFactory
 from coname.protocols.https import routes
@@ -101,7 +102,7 @@ class Hkp(SynchronousTestCase):
 
     def _only_declared(self, value: bytes) -> None:
         with contextlib.suppress(NotFound):
-            self.assertTrue(armoured(value).startswith("-----BEGIN PGP PUBLIC KEY BLOCK-----"))
+            self.assertTrue(armoured(value).startswith(b"-----BEGIN PGP PUBLIC KEY BLOCK-----"))
 
 
 class Imports(SynchronousTestCase):

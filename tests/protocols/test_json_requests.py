@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from typing import Any
 
 from google.protobuf.json_format import MessageToJson
@@ -12,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from coname.errors import InvalidRequest
+from coname.errors import InvalidRequest, TooLarge
 from coname.messages.client_pb2 import LookupRequest, QuorumExpr, UpdateRequest
 from coname.protocols import json_requests
 from coname.protocols.json_requests import careful, lookup_request, update_request
+from coname.protocols.request_bounds import LOOKUP_BYTES
 
 UINT64 = st.integers(0, 2**64 - 1)
 TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -195,13 +197,52 @@ class Refused(SynchronousTestCase):
         self._refused(b'{"user_id": "\\ud800"}', "user_id")
 
     def test_lists_nested_without_end(self) -> None:
-        self._refused(b"[" * 100_000, "nested too deeply")
+        self._refused(b"[" * 4000, "nested too deeply")
 
     def test_quorums_nested_without_end(self) -> None:
         self._refused(b'{"quorum_requirement": ' + b'{"subexpressions": [' * 200 + b"]}" * 200 + b"}", "deep")
 
     def test_a_complaint_does_not_repeat_the_body(self) -> None:
-        self._refused(json.dumps({"quorum_requirement": {"candidates": "x" * 100_000}}).encode(), "candidates")
+        self._refused(json.dumps({"quorum_requirement": {"candidates": "x" * 10_000}}).encode(), "candidates")
 
     def test_a_number_of_many_digits(self) -> None:
-        self._refused(b'{"epoch": ' + b"9" * 100_000 + b"}")
+        self._refused(b'{"epoch": ' + b"9" * 10_000 + b"}")
+
+
+class Sizes(SynchronousTestCase):
+    """No body is decoded that has more parts than any honest one."""
+
+    def _too_large(self, decode: Callable[[bytes], Message], body: bytes, words: str) -> None:
+        def unexpected(*_: object) -> Message:
+            raise AssertionError("decoded")
+
+        self.patch(json_requests, "_decode", unexpected)
+        self.patch(json_requests, "careful", unexpected)
+        self.assertIn(words, str(self.assertRaises(TooLarge, decode, body)))
+
+    def test_a_lookup_that_is_too_long(self) -> None:
+        self._too_large(lookup_request, b'{"user_id": "' + b"a" * LOOKUP_BYTES + b'"}', "16384 bytes")
+
+    def test_a_lookup_of_too_many_candidates(self) -> None:
+        body = b'{"quorum_requirement": {"candidates": [' + b"1," * 5000 + b"1]}}"
+        self._too_large(lookup_request, body, "4096 commas")
+
+    def test_an_update_whose_lookup_has_too_many_parts(self) -> None:
+        quorum = b'{"subexpressions": [' + b",".join([b"{}"] * 80_000) + b"]}"
+        self._too_large(update_request, b'{"lookup_parameters": {"quorum_requirement": ' + quorum + b"}}", "4096")
+
+    def test_an_update_of_too_many_signatures(self) -> None:
+        signatures = b",".join(b'"%d": ""' % number for number in range(5000))
+        self._too_large(update_request, b'{"update": {"signatures": {' + signatures + b"}}}", "4096")
+
+    def test_an_update_that_is_nested_too_deeply(self) -> None:
+        self._too_large(update_request, b'{"a":' * 5000, "4096")
+
+    def test_an_update_with_a_large_profile_is_taken(self) -> None:
+        request = UpdateRequest(profile=bytes(100_000))
+        self.assertEqual(update_request(MessageToJson(request).encode()), request)
+
+    def test_a_rich_quorum_is_taken(self) -> None:
+        parts = [QuorumExpr(threshold=1, candidates=[2**64 - 1]) for _ in range(128)]
+        request = LookupRequest(user_id="a@b", quorum_requirement=QuorumExpr(threshold=65, subexpressions=parts))
+        self.assertEqual(lookup_request(MessageToJson(request, indent=None).encode()), request)
