@@ -154,7 +154,7 @@ def largest_update(limits: pb.Limits) -> int:
     in_base64 = sum((size + 2) // 3 * 4 for size in (limits.entry_bytes, limits.profile_bytes))
     return (
         in_base64
-        + limits.policy_keys * 128  # a signature: an id of 20 digits, 88 characters of base64, and punctuation
+        + 2 * limits.policy_keys * 128  # a signature, by old and new keys: an id of 20 digits, 88 characters of base64
         + limits.quorum_size * 64  # a part of the lookup's quorum: an id, or the names of a subexpression's fields
         + limits.user_id_bytes
         + 512  # the names of all other fields

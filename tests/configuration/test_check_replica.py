@@ -305,7 +305,7 @@ class MistakeTests(RealmCase):
         limits = with_defaults(Limits())
         request = UpdateRequest(profile=bytes(limits.profile_bytes))
         request.update.new_entry = bytes(limits.entry_bytes)
-        for number in range(limits.policy_keys):
+        for number in range(2 * limits.policy_keys):
             request.update.signatures[2**64 - 1 - number] = bytes(64)
         lookup = request.lookup_parameters
         lookup.user_id = "a" * limits.user_id_bytes
