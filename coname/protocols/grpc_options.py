@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from coname.messages.config_pb2 import Limits
 
-CONCURRENT_CALLS = 20_000
+CONCURRENT_CALLS = 12_000
 """Calls under way at once in each acceptor (below); one more is answered RESOURCE_EXHAUSTED by gRPC itself. Well over
 what `pending_updates` lets wait, so that it is only reached by lookups that come faster than they are answered."""
 
@@ -18,9 +18,9 @@ PENDING_CALLS, MOST_PENDING_CALLS = 10_000, 20_000
 """Calls that have arrived and that Python has not taken up yet: beyond the first number gRPC begins to turn some away,
 beyond the second all. Its own numbers, 1,000 and 3,000, cut off thousands of updates that arrive in one moment."""
 
-STREAMS_PER_CONNECTION = 10_000
-"""Calls under way at once on one connection: thousands of updates may wait for their epoch on one; a client that
-wants more opens a second connection."""
+STREAMS_PER_CONNECTION = 1000
+"""Calls under way at once on one connection, each of which costs some 17 kB: a client that lets more updates wait for
+their epoch opens a second connection, as gRPC's libraries can."""
 
 METADATA_BYTES = 8 * 1024
 """Headers of one call; gRPC's own soft limit. The protocol needs none."""

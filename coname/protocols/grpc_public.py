@@ -4,6 +4,7 @@ Bytes in, bytes out: gRPC is given no message classes, so that an answer kept si
 
 - An error from `coname.errors` ends the call with its status, its sentence, and its code in the trailing metadata
   ``coname-code``.
+- A call whose message does not arrive is ended (`coname.protocols.grpc_arrivals`).
 - The server object is made in ``startService`` only: gRPC's threads and sockets do not survive a fork.
 - A client that goes away cancels the Deferred it was waiting for. The update itself goes on.
 """
@@ -23,7 +24,9 @@ from twisted.logger import Logger
 
 from coname.errors import ConameError, InvalidRequest
 from coname.messages.client_pb2 import LookupRequest, UpdateRequest
+from coname.protocols.grpc_arrivals import Arrivals
 from coname.protocols.grpc_options import CONCURRENT_CALLS, acceptors, server_options
+from coname.protocols.request_bounds import check_lookup
 
 if TYPE_CHECKING:
     from coname.configuration.tls import TlsIdentity
@@ -38,7 +41,7 @@ GRACE_SECONDS = 10.0
 _UNEXPECTED = "the server failed to answer; its operator finds the reason in the log"
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
-Handler = Callable[[bytes, Context], Awaitable[bytes]]
+Handler = Callable[[object, Context], Awaitable[bytes]]
 RequestT = TypeVar("RequestT", bound=Message)
 
 
@@ -87,6 +90,7 @@ class GrpcService(Service):
             self._servers.append(self._new_server())
             self.port = port = _bind(self._servers[-1], host, port, self._tls.grpc_server_credentials())
         loop = asyncio.get_event_loop()
+        self._calls.arrivals.start(loop)
         self._starting = asyncio.gather(*(loop.create_task(server.start()) for server in self._servers))
         self.log.info("gRPC front on port {port}", port=self.port)
 
@@ -106,35 +110,42 @@ class GrpcService(Service):
         if self._starting is not None:
             await self._starting  # stopping a server that is just starting leaves its port open
         await asyncio.gather(*(server.stop(self._grace) for server in servers))
+        self._calls.arrivals.stop()
         self.port = 0
 
 
 class _Calls:
-    """The two methods, from bytes to bytes."""
+    """The two methods, from bytes to bytes.
+
+    :ivar arrivals: of the calls' messages.
+    """
 
     def __init__(self, keyserver: IKeyserver, log: Logger) -> None:
+        self.arrivals = Arrivals()
         self._keyserver = keyserver
         self._log = log
 
     def handlers(self) -> grpc.GenericRpcHandler[bytes, bytes]:
         methods = {"Lookup": self._guarded(self._lookup), "Update": self._guarded(self._update)}
         return grpc.method_handlers_generic_handler(
-            SERVICE, {name: grpc.unary_unary_rpc_method_handler(method) for name, method in methods.items()}
+            SERVICE, {name: grpc.stream_unary_rpc_method_handler(method) for name, method in methods.items()}
         )
 
-    async def _lookup(self, data: bytes, context: Context) -> bytes:
+    async def _lookup(self, data: bytes) -> bytes:
+        check_lookup(data)
         return self._keyserver.lookup(_decoded(LookupRequest, data)).protobuf()
 
-    async def _update(self, data: bytes, context: Context) -> bytes:
+    async def _update(self, data: bytes) -> bytes:
         answer = self._keyserver.update(_decoded(UpdateRequest, data))
         return (await answer.asFuture(asyncio.get_running_loop())).protobuf()
 
-    def _guarded(self, method: Handler) -> Handler:
-        """`method`, with every error that it raises made the call's status."""
+    def _guarded(self, method: Callable[[bytes], Awaitable[bytes]]) -> Handler:
+        """`method` for a call's message, with every error made the call's status."""
+        message = self.arrivals.message
 
-        async def guarded(data: bytes, context: Context) -> bytes:
+        async def guarded(_: object, context: Context) -> bytes:
             try:
-                return await method(data, context)
+                return await method(await message(context))
             except ConameError as error:
                 await _abort(context, error.grpc_status, str(error), error.code)
             except Exception:  # the last resort: whatever else went wrong is the operator's to see, not the client's

@@ -14,10 +14,12 @@ from twisted.trial.unittest import TestCase
 
 from coname.configuration.tls import TlsIdentity
 from coname.core.lookup import verify_lookup
+from coname.core.wire import length_delimited
 from coname.errors import EpochUnknown, NotCanonical, Overloaded, RegistrationExpired, TimedOut, UpdateInvalid
 from coname.messages.client_pb2 import LookupProof, LookupRequest, UpdateRequest
 from coname.messages.config_pb2 import Limits
-from coname.protocols.grpc_options import acceptors
+from coname.protocols import grpc_arrivals
+from coname.protocols.grpc_options import STREAMS_PER_CONNECTION, acceptors
 from coname.protocols.grpc_public import GrpcService, claim
 from tests.protocols.identity import identity
 from tests.protocols.realm import LIMITS, SmallKeyserver
@@ -43,11 +45,12 @@ def connected(test: TestCase, port: int) -> grpc.aio.Channel:
 
 class GrpcCase(TestCase):
     timeout = 30
+    limits = LIMITS
 
     def setUp(self) -> None:
         self.keyserver = SmallKeyserver(now=NOW)
         self.keyserver.register("alice@example.com", {"pgp": b"key"})
-        self.service = GrpcService(self.keyserver, LIMITS, identity(), "127.0.0.1", 0, grace=0.5)
+        self.service = GrpcService(self.keyserver, self.limits, identity(), "127.0.0.1", 0, grace=0.5)
         self.service.startService()
         self.addCleanup(self._stop)
         self.channel = self.connect()
@@ -159,6 +162,99 @@ class Bounds(GrpcCase):
 
 async def _lookup(channel: grpc.aio.Channel) -> bytes:
     answer: bytes = await channel.unary_unary("/proto.E2EKSPublic/Lookup")(ALICE)
+    return answer
+
+
+class Sizes(GrpcCase):
+    limits = Limits(request_bytes=256 * 1024, connections=20)
+
+    async def test_a_lookup_of_many_parts_is_not_even_decoded(self) -> None:
+        parts = length_delimited(b"\x22", b"\x1a\x00" * 100_000)  # a quorum of empty subexpressions
+        status, message, code = await self.refused("Lookup", ALICE + parts)
+        self.assertEqual((status, code), (grpc.StatusCode.INVALID_ARGUMENT, "too_large"))
+        self.assertIn("16384 bytes", message)
+        self.assertEqual(self.keyserver.asked, [])
+
+
+class Arrivals(GrpcCase):
+    """Calls that begin, and whose message does not come."""
+
+    def begin(self, count: int = 1) -> list[Any]:
+        """Calls without a message."""
+        stream = self.channel.stream_unary("/proto.E2EKSPublic/Lookup")
+        return [stream() for _ in range(count)]
+
+    async def stalled(self, count: int = 1) -> list[Any]:
+        """The same, once they have reached the server."""
+        calls = self.begin(count)
+        await self.until(lambda: len(self.arrivals._waiting) == count)
+        return calls
+
+    @property
+    def arrivals(self) -> grpc_arrivals.Arrivals:
+        return self.service._calls.arrivals
+
+    def pass_seconds(self, seconds: float) -> None:
+        self.arrivals.sweep(self.arrivals._now + seconds)
+
+    async def status(self, call: Any) -> grpc.StatusCode:
+        return await waited(call.code())
+
+    async def test_a_call_without_a_message_is_ended(self) -> None:
+        (call,) = await self.stalled()
+        self.pass_seconds(grpc_arrivals.PATIENCE_SECONDS + 1)
+        self.assertIs(await self.status(call), grpc.StatusCode.DEADLINE_EXCEEDED)
+        self.assertEqual(dict(await waited(call.trailing_metadata())).get("coname-code"), "timed_out")
+        self.assertEqual(self.arrivals._waiting, {})
+
+    async def test_a_message_that_comes_late_but_in_time_is_answered(self) -> None:
+        (call,) = await self.stalled()
+        self.pass_seconds(grpc_arrivals.PATIENCE_SECONDS - 1)
+        await waited(call.write(ALICE))
+        await waited(call.done_writing())
+        self.assertEqual(LookupProof.FromString(await waited(_answer(call))).user_id, "alice@example.com")
+
+    async def test_an_update_that_waits_for_its_epoch_is_not_ended(self) -> None:
+        answer = self.call("Update", Updates.request)
+        await self.until(lambda: self.keyserver.waiting)
+        self.pass_seconds(1000)
+        self.keyserver.answer_updates()
+        await answer
+
+    async def test_in_a_crowd_they_are_ended_sooner(self) -> None:
+        self.patch(grpc_arrivals, "CROWD", 2)
+        calls = await self.stalled(3)
+        self.pass_seconds(grpc_arrivals.CROWDED_SECONDS + 1)
+        for call in calls:
+            self.assertIs(await self.status(call), grpc.StatusCode.DEADLINE_EXCEEDED)
+
+    async def test_two_are_no_crowd(self) -> None:
+        self.patch(grpc_arrivals, "CROWD", 2)
+        calls = await self.stalled(2)
+        self.pass_seconds(grpc_arrivals.CROWDED_SECONDS + 1)
+        self.assertEqual(len(self.arrivals._waiting), 2)
+        for call in calls:
+            call.cancel()
+        await self.until(lambda: not self.arrivals._waiting)
+
+    async def test_a_call_that_ends_without_a_message(self) -> None:
+        (call,) = self.begin()
+        await waited(call.done_writing())
+        self.assertIs(await self.status(call), grpc.StatusCode.INVALID_ARGUMENT)
+
+    async def test_a_connection_may_have_so_many_calls(self) -> None:
+        self.patch(grpc_arrivals, "CROWD", 10_000)
+        calls = self.begin(STREAMS_PER_CONNECTION + 50)
+        await self.until(lambda: len(self.arrivals._waiting) == STREAMS_PER_CONNECTION)
+        await deferLater(reactor, 0.2)
+        self.assertEqual(len(self.arrivals._waiting), STREAMS_PER_CONNECTION)
+        for call in calls:
+            call.cancel()
+        await self.until(lambda: not self.arrivals._waiting)
+
+
+async def _answer(call: Any) -> bytes:
+    answer: bytes = await call
     return answer
 
 
