@@ -106,13 +106,21 @@ def check_node(node: bytes | None, ref: bytes, nonce: bytes, index: bytes, depth
     left, right = node[:size], node[size:-2]
     if not left or not right or SIZES[right[0]] != len(right):
         raise Corrupt(f"tree node {_number(ref)} is damaged: it does not hold two references")
+    if left[0] == right[0] == TAG_INTERNAL:
+        computed = internal_hash(left[KEY_SIZE:], right[KEY_SIZE:], index, depth)
+    else:
+        computed = internal_hash(*_child_hashes(left, right, nonce, index, depth), index, depth)
+    if computed != ref[KEY_SIZE:]:
+        raise Corrupt(f"tree node {_number(ref)} does not have the hash that its parent holds")
+    return node
+
+
+def _child_hashes(left: bytes, right: bytes, nonce: bytes, index: bytes, depth: int) -> tuple[bytes, bytes]:
+    """The hashes of the two children of the node at `depth` on the path of `index`."""
     on_path, beside = (right, left) if index[depth >> 3] >> (7 - (depth & 7)) & 1 else (left, right)
     path_hash = hash_of(on_path, nonce, index, depth + 1)
     beside_hash = sibling_hash(beside, nonce, index, depth + 1)
-    hashes = (beside_hash, path_hash) if on_path is right else (path_hash, beside_hash)
-    if internal_hash(*hashes, index, depth) != ref[KEY_SIZE:]:
-        raise Corrupt(f"tree node {_number(ref)} does not have the hash that its parent holds")
-    return node
+    return (beside_hash, path_hash) if on_path is right else (path_hash, beside_hash)
 
 
 def _number(ref: bytes) -> int:
