@@ -332,6 +332,14 @@ class Draining(BoundsCase):
         self.successResultOf(done)
         self.assertEqual(self.server.clock.getDelayedCalls(), [])
 
+    def test_the_grace_time_may_be_as_long_as_an_update_waits(self) -> None:
+        client = self.server.connect()
+        client.send(request("POST", "/later"))
+        self._drain(grace=45)
+        self.server.wait(40)
+        self.waiting[0].callback(Response(200, TEXT, b"just in time"))
+        self.assertEqual([answer.status for answer in client.answers()], [200])
+
     def test_after_the_grace_time_everything_is_cut(self) -> None:
         client = self.server.connect()
         client.send(request("POST", "/later"))
