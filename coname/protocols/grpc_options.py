@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from coname.messages.config_pb2 import Limits
 
-CONCURRENT_CALLS = 12_000
-"""Calls under way at once in each acceptor (below); one more is answered RESOURCE_EXHAUSTED by gRPC itself. Well over
-what `pending_updates` lets wait, so that it is only reached by lookups that come faster than they are answered."""
+OTHER_CALLS = 2000
+"""Calls under way at once in each acceptor (below), besides as many as `pending_updates` lets wait; one more is
+answered RESOURCE_EXHAUSTED by gRPC itself. Only lookups that come faster than they are answered get there."""
 
 PENDING_CALLS, MOST_PENDING_CALLS = 10_000, 20_000
 """Calls that have arrived and that Python has not taken up yet: beyond the first number gRPC begins to turn some away,
@@ -47,6 +47,11 @@ ACCEPTORS, CONNECTIONS_PER_ACCEPTOR = 4, 256
 """An asyncio server of gRPC takes one call after the other, and each costs it a round trip to a thread of its own. Four
 of them on one port, among which the kernel spreads the connections, take calls while others are on their way: a third
 less processor time for each call. Each is given its share of `connections`, so few connections want fewer acceptors."""
+
+
+def concurrent_calls(limits: Limits) -> int:
+    """How many calls may be under way at once in each acceptor."""
+    return limits.pending_updates + OTHER_CALLS
 
 
 def acceptors(limits: Limits) -> int:

@@ -25,7 +25,7 @@ from twisted.logger import Logger
 from coname.errors import ConameError, InvalidRequest
 from coname.messages.client_pb2 import LookupRequest, UpdateRequest
 from coname.protocols.grpc_arrivals import Arrivals
-from coname.protocols.grpc_options import CONCURRENT_CALLS, acceptors, server_options
+from coname.protocols.grpc_options import acceptors, concurrent_calls, server_options
 from coname.protocols.request_bounds import check_lookup
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class GrpcService(Service):
 
     def _new_server(self) -> grpc.aio.Server:
         options = server_options(self._limits)
-        server = grpc.aio.server(options=options, maximum_concurrent_rpcs=CONCURRENT_CALLS)
+        server = grpc.aio.server(options=options, maximum_concurrent_rpcs=concurrent_calls(self._limits))
         server.add_generic_rpc_handlers((self._calls.handlers(),))
         return server
 

@@ -19,7 +19,7 @@ from coname.errors import EpochUnknown, NotCanonical, Overloaded, RegistrationEx
 from coname.messages.client_pb2 import LookupProof, LookupRequest, UpdateRequest
 from coname.messages.config_pb2 import Limits
 from coname.protocols import grpc_arrivals
-from coname.protocols.grpc_options import STREAMS_PER_CONNECTION, acceptors
+from coname.protocols.grpc_options import OTHER_CALLS, STREAMS_PER_CONNECTION, acceptors, concurrent_calls
 from coname.protocols.grpc_public import GrpcService, claim
 from tests.protocols.identity import identity
 from tests.protocols.realm import LIMITS, SmallKeyserver
@@ -241,6 +241,21 @@ class Arrivals(GrpcCase):
         (call,) = self.begin()
         await waited(call.done_writing())
         self.assertIs(await self.status(call), grpc.StatusCode.INVALID_ARGUMENT)
+
+    async def test_the_calls_of_all_connections_are_counted(self) -> None:
+        self.assertEqual(concurrent_calls(Limits(pending_updates=10_000)), 12_000)
+        calls = await self.stalled(900)
+        more = connected(self, self.service.port).stream_unary("/proto.E2EKSPublic/Lookup")
+        others = connected(self, self.service.port).stream_unary("/proto.E2EKSPublic/Lookup")
+        calls += [more() for _ in range(900)]
+        calls += [others() for _ in range(300)]
+        await self.until(lambda: len(self.arrivals._waiting) == OTHER_CALLS)
+        await self.until(lambda: sum(call.done() for call in calls) == 100)
+        (status,) = {await self.status(call) for call in calls if call.done()}
+        self.assertIs(status, grpc.StatusCode.RESOURCE_EXHAUSTED)
+        for call in calls:
+            call.cancel()
+        await self.until(lambda: not self.arrivals._waiting)
 
     async def test_a_connection_may_have_so_many_calls(self) -> None:
         self.patch(grpc_arrivals, "CROWD", 10_000)
