@@ -3,7 +3,8 @@
 
 gRPC waits for a message for as long as the connection lasts. So the methods take a stream, on the wire the same as
 one message, and read that one themselves. All deadlines are kept by one sweep each second, which costs a call no more
-than an entry in a dict that is removed again at once.
+than an entry in a dict that is removed again at once. Time is counted in sweeps: while the process is too busy to take
+messages up, it does not pass.
 """
 
 from __future__ import annotations
@@ -34,13 +35,12 @@ class Arrivals:
 
     def __init__(self) -> None:
         self._waiting: dict[asyncio.Task[Any] | None, float] = {}
-        """Since when, on the loop's clock as of the last sweep; oldest first."""
+        """Since when, as `_now` was then; oldest first."""
         self._now = 0.0
         self._sweeping: asyncio.TimerHandle | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to watch."""
-        self._now = loop.time()
         self._sweeping = loop.call_later(SWEEP_SECONDS, self._next_sweep, loop)
 
     def stop(self) -> None:
@@ -68,13 +68,13 @@ class Arrivals:
             raise InvalidRequest("the call ended without a message")
         return data
 
-    def sweep(self, now: float) -> None:
-        """End the calls that have waited for too long at `now`, on the loop's clock."""
-        self._now = now
+    def sweep(self, seconds: float) -> None:
+        """After so many `seconds`, end the calls that have waited for too long."""
+        self._now += seconds
         patience = CROWDED_SECONDS if len(self._waiting) > CROWD else PATIENCE_SECONDS
         late = []
         for task, since in self._waiting.items():
-            if since > now - patience:
+            if since > self._now - patience:
                 break
             late.append(task)
         for task in late:
@@ -83,5 +83,5 @@ class Arrivals:
                 task.cancel()
 
     def _next_sweep(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.sweep(loop.time())
+        self.sweep(SWEEP_SECONDS)
         self._sweeping = loop.call_later(SWEEP_SECONDS, self._next_sweep, loop)
