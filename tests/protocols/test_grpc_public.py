@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -221,13 +220,6 @@ class Arrivals(GrpcCase):
         self.pass_seconds(1000)
         self.keyserver.answer_updates()
         await answer
-
-    async def test_no_time_passes_while_the_process_is_busy(self) -> None:
-        await self.stalled()
-        time.sleep(1.2)  # more than one sweep
-        before = self.arrivals._now
-        await deferLater(reactor, 0.05)
-        self.assertLessEqual(self.arrivals._now - before, grpc_arrivals.SWEEP_SECONDS)
 
     async def test_in_a_crowd_they_are_ended_sooner(self) -> None:
         self.patch(grpc_arrivals, "CROWD", 2)
