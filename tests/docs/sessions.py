@@ -10,11 +10,9 @@ a block of language ``python``, is in ``example.py``.
 from __future__ import annotations
 
 import os
-import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,6 +23,7 @@ from pathlib import Path
 
 from tests.docs.comparing import matches
 from tests.docs.pages import ROOT, blocks
+from tests.ports import free_ports
 
 HOME, PROGRAMS = "/home/you", "/opt/coname/bin"
 """The reader's home, and where their programs are, in the pages."""
@@ -105,7 +104,7 @@ def check(page: Path) -> None:
 def run(wanted: list[Step]) -> list[tuple[int | None, str]]:
     """Run `wanted` in a new home. Each step's exit status, None if it was not done in time, and what it printed."""
     with _home() as home:
-        base = _free_ports()
+        base = free_ports()
         done = _run(home, [_moved(step.command, base) for step in wanted])
     return [(status, _as_shown(printed, home, base)) for status, printed in done]
 
@@ -208,22 +207,3 @@ def _end(pid_file: Path) -> None:
             os.kill(pid, signal.SIGKILL)
     except (OSError, ValueError):
         return
-
-
-def _free_ports() -> int:
-    """The first of 20 free ports in a row, below those that the system gives out by itself."""
-    for _ in range(100):
-        base = random.randrange(12_000, 32_000, 20)
-        if all(map(_free, range(base, base + 20))):
-            return base
-    raise AssertionError("no 20 free ports in a row")
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True

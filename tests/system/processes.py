@@ -13,7 +13,6 @@ from pathlib import Path
 
 import grpc
 
-from coname.client.demonstration import free_ports
 from coname.config import ReplicaSettings, load_client, load_replica
 from coname.configuration.init import InitOptions, initialise
 from coname.core.hashes import profile_commitment
@@ -22,6 +21,7 @@ from coname.core.signatures import SigningKey, public_key_message
 from coname.core.vrf import suite
 from coname.messages.client_pb2 import Entry, LookupProof, LookupRequest, Profile, UpdateRequest
 from coname.messages.config_pb2 import RealmConfig
+from tests.ports import free_ports
 
 PATIENCE = 60.0
 """Seconds that a condition may take on a busy machine before the test gives up."""
