@@ -27,6 +27,8 @@ from twisted.python.failure import Failure
 
 from coname import garbage
 from coname.config import ReplicaSettings, load_replica
+from coname.core.signatures import SigningKey
+from coname.core.types import KeyId
 from coname.core.vrf import suite
 from coname.errors import ConameError, Misconfigured
 from coname.keyserver.administration import Administration
@@ -37,6 +39,7 @@ from coname.keyserver.lookups import Lookups
 from coname.keyserver.machine import StateMachine
 from coname.keyserver.replica import Parts, Replica, Timing
 from coname.keyserver.verified import RememberedSignatures
+from coname.messages.client_pb2 import AuthorizationPolicy
 from coname.messages.config_pb2 import RealmConfig
 from coname.protocols.grpc_public import GrpcService
 from coname.protocols.hkp import HkpService
@@ -63,6 +66,8 @@ def install_reactor() -> None:
         loop = uvloop.new_event_loop()  # asyncio's own takes a tenth more of the processor for the same requests
         asyncio.set_event_loop(loop)
         asyncioreactor.install(loop)
+        # Twisted asks the wall clock, and a step of that would hold back, or hurry, every timer by as much.
+        sys.modules["twisted.internet.reactor"].seconds = time.monotonic  # type: ignore[attr-defined]
     elif not isinstance(sys.modules["twisted.internet.reactor"], asyncioreactor.AsyncioSelectorReactor):
         raise usage.UsageError(WRONG_REACTOR)
 
@@ -227,6 +232,7 @@ def make_parts(settings: ReplicaSettings, store: LevelDBStore, reactor: Any) -> 
     verify = RememberedSignatures()
     tree = MerkleTree(store, settings.tree_nonce, settings.limits.cache_bytes // 2)
     indices = Indices(store, suite(settings.suite), settings.vrf_secret)
+    signers = {*settings.replica_policy.public_keys, *settings.verification_policy.public_keys}
     registration = Registration(settings.message.keyserver_config.registration_policy, settings.domains)
     intervals = EpochIntervals(
         settings.min_epoch_interval, settings.max_epoch_interval, settings.proposal_retry_interval
@@ -238,24 +244,34 @@ def make_parts(settings: ReplicaSettings, store: LevelDBStore, reactor: Any) -> 
         tree=tree,
         machine=StateMachine(store, settings.realm, tree, settings.replica_policy, verify),
         lookups=Lookups(store, tree, indices.find, settings.lagging_verifier_scan, settings.limits.cache_bytes // 4),
-        admission=Admission(store, indices, settings.limits, registration, verify),
+        admission=Admission(store, indices, settings.limits, registration, verify, signers),
         signing_key=settings.signing_key,
+        signer=signer_of(settings.signing_key, settings.replica_policy),
         timing=Timing(reactor, time.time_ns, intervals, settings.client_timeout),
         run_in_thread=run_in_thread,
         most_pending=settings.limits.pending_updates,
     )
 
 
+def signer_of(key: SigningKey, policy: AuthorizationPolicy) -> KeyId:
+    """The id that `policy` has `key` under; by convention, and where it is not there at all, the key's own."""
+    found = (signer for signer, public in policy.public_keys.items() if public.ed25519 == key.public)
+    return KeyId(next(found, key.key_id))
+
+
 def make_fronts(settings: ReplicaSettings, parts: Parts, replica: Replica, reactor: Any) -> dict[str, Front]:
     """Everything that listens, as configured, not started yet."""
     fronts: dict[str, Front] = {}
     limits = settings.limits
+    grace = max(10.0, settings.client_timeout)  # an update that was taken in is answered before the process ends
     if settings.public is not None:
         public = settings.public
-        fronts["gRPC"] = GrpcService(replica, limits, public.tls, public.address.host, public.address.port)
+        fronts["gRPC"] = GrpcService(replica, limits, public.tls, public.address.host, public.address.port, grace=grace)
     if settings.httpfront is not None:
         https = settings.httpfront
-        fronts["HTTPS"] = HttpsService(replica, limits, https.tls, https.address.host, https.address.port, reactor)
+        fronts["HTTPS"] = HttpsService(
+            replica, limits, https.tls, https.address.host, https.address.port, reactor, grace=grace
+        )
     if settings.hkp is not None:
         hkp = settings.hkp
         realm = own_realm(settings)

@@ -78,12 +78,20 @@ def signers(expr: QuorumExpr) -> frozenset[int]:
     return frozenset(candidate for node in _walk(expr) for candidate in node.expr.candidates)
 
 
-def depth_and_size(expr: QuorumExpr) -> Shape:
-    """How deep and how large `expr` is."""
-    if not expr.subexpressions:
-        return Shape(1, len(expr.candidates))
-    nodes = _walk(expr)
-    return Shape(nodes[-1].depth, len(nodes) - 1 + sum(len(node.expr.candidates) for node in nodes))
+def depth_and_size(expr: QuorumExpr, most: int | None = None) -> Shape:
+    """How deep and how large `expr` is.
+
+    :param most: stop counting once the size is over this: a stranger's expression may be very wide.
+    """
+    size = depth = 0
+    level = [expr]
+    while level:
+        depth += 1
+        size += sum(len(one.candidates) + len(one.subexpressions) for one in level)
+        if most is not None and size > most:
+            break
+        level = [inner for one in level for inner in one.subexpressions]
+    return Shape(depth, size)
 
 
 def ids(signers: Collection[int]) -> str:

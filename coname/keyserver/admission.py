@@ -7,17 +7,19 @@ The state machine checks again what another update may have changed meanwhile, a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
 
 from coname.core import addresses
 from coname.core.hashes import profile_commitment
 from coname.core.policies import check_update
-from coname.core.quorums import depth_and_size
+from coname.core.quorums import depth_and_size, satisfied
 from coname.core.signatures import PUBLIC_KEY_SIZE, SIGNATURE_SIZE, Verify
-from coname.errors import InvalidRequest, NotCanonical, RegistrationRefused, TooLarge
+from coname.core.types import Epoch
+from coname.errors import InvalidRequest, NotCanonical, QuorumUnmet, RegistrationRefused, TooLarge
 from coname.interfaces import IKeyValueStore
 from coname.keyserver import tables
 from coname.keyserver.indices import Indices
@@ -43,30 +45,50 @@ class Registration:
     domains: Sequence[str]
 
 
+class Admitted(NamedTuple):
+    """What is to be done with an update that passed.
+
+    :ivar update: what to propose; None if the very same entry is there already.
+    :ivar epoch: the epoch that has it, in that case.
+    """
+
+    update: AdmittedUpdate | None
+    epoch: Epoch
+
+
 class Admission:
     """Decides whether an update may be proposed.
 
     :param limits: with no field zero.
+    :param signers: who signs heads in this realm: an update never waits for anybody else.
     """
 
     def __init__(
-        self, store: IKeyValueStore, indices: Indices, limits: Limits, registration: Registration, verify: Verify
+        self,
+        store: IKeyValueStore,
+        indices: Indices,
+        limits: Limits,
+        registration: Registration,
+        verify: Verify,
+        signers: Collection[int],
     ) -> None:
         self._store = store
         self._indices = indices
         self._limits = limits
         self._registration = registration
         self._verify = verify
+        self._signers = signers
 
     def check_lookup(self, request: LookupRequest) -> None:
         """Raise `InvalidRequest` or `TooLarge` unless `request` is well-formed."""
+        request.DiscardUnknownFields()  # nothing bounds them, and answers are kept by what was asked
         if not request.user_id:
             raise InvalidRequest("user_id is missing")
         _bound("user_id", len(request.user_id.encode()), self._limits.user_id_bytes)
         if request.HasField("quorum_requirement"):
             self._check_quorum("quorum_requirement", request.quorum_requirement)
 
-    def admit(self, request: UpdateRequest) -> AdmittedUpdate:
+    def admit(self, request: UpdateRequest) -> Admitted:
         """The update as it is to be proposed.
 
         :raises InvalidRequest: it is malformed, or contradicts itself.
@@ -82,9 +104,13 @@ class Admission:
         current = None if place is None else tables.read_update(self._store, place.position).new_entry
         if place is None:
             self._check_registration(user_id)
-        if current != request.update.new_entry:  # the same entry again is acknowledged: its answer may have been lost
-            check_update(current, request.update, self._verify)
-        return AdmittedUpdate(update=request.update, profile=request.profile, user_id=user_id, index_proof=index_proof)
+        if place is not None and current == request.update.new_entry:
+            return Admitted(None, place.epoch)  # sent again: the answer may have been lost
+        check_update(current, request.update, self._verify)
+        update = AdmittedUpdate(
+            update=request.update, profile=request.profile, user_id=user_id, index_proof=index_proof
+        )
+        return Admitted(update, Epoch(0))
 
     def _check_form(self, request: UpdateRequest) -> None:
         if not request.HasField("update") or not request.update.new_entry:
@@ -92,6 +118,10 @@ class Admission:
         if not request.HasField("lookup_parameters"):
             raise InvalidRequest("lookup_parameters is missing: it names the user and the quorum to wait for")
         self.check_lookup(request.lookup_parameters)
+        if not satisfied(request.lookup_parameters.quorum_requirement, self._signers):
+            raise QuorumUnmet(
+                "the requested quorum asks for signers that this realm does not have: it would wait for ever"
+            )
         _bound("update.new_entry", len(request.update.new_entry), self._limits.entry_bytes)
         _bound("profile", len(request.profile), self._limits.profile_bytes)
         _bound("update.signatures", len(request.update.signatures), 2 * self._limits.policy_keys)
@@ -123,7 +153,7 @@ class Admission:
         self._check_quorum("update_policy.quorum", policy.quorum)
 
     def _check_quorum(self, what: str, quorum: QuorumExpr) -> None:
-        shape = depth_and_size(quorum)
+        shape = depth_and_size(quorum, self._limits.quorum_size)
         _bound(f"the depth of {what}", shape.depth, self._limits.quorum_depth)
         _bound(f"the size of {what}", shape.size, self._limits.quorum_size)
 

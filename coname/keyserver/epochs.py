@@ -52,12 +52,20 @@ class Reevaluated:
     """Calls an action as soon as a decision says so, and asks the decision again when told to, or when its time comes.
 
     :param decide: seconds until the action is due, or None.
+    :param failed: told of an error in either when their time came: nobody would ask again. None: it is only logged.
     """
 
-    def __init__(self, clock: IReactorTime, decide: Callable[[], float | None], act: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        clock: IReactorTime,
+        decide: Callable[[], float | None],
+        act: Callable[[], None],
+        failed: Callable[[Exception], None] | None = None,
+    ) -> None:
         self._clock = clock
         self._decide = decide
         self._act = act
+        self._failed = failed
         self._call: IDelayedCall | None = None
         self._stopped = False
 
@@ -79,6 +87,11 @@ class Reevaluated:
 
     def _due(self) -> None:
         self._call = None
-        if self._decide() == 0:
-            self._act()
-        self.reevaluate()
+        try:
+            if self._decide() == 0:
+                self._act()
+            self.reevaluate()
+        except Exception as error:  # a timer has no caller: its owner must hear of it
+            if self._failed is None:
+                raise
+            self._failed(error)

@@ -24,7 +24,7 @@ from coname.messages.client_pb2 import LookupRequest, QuorumExpr
 from coname.messages.stored_pb2 import EpochRecord, ReplicaState
 from coname.storage.tree import MerkleTree, NodeRef
 
-_ANSWER_BYTES = 4096  # what a kept answer takes, roughly: a proof of 20 levels, an entry and a profile, twice encoded
+_ANSWER_BYTES = 4096  # what a kept answer takes besides its profile: a proof of 20 levels and an entry, twice encoded
 _KEPT_QUORUMS = 1024
 _KEPT_EPOCHS = 256
 
@@ -52,7 +52,8 @@ class Lookups:
         self._tree = tree
         self._find_index = find_index
         self._scan = scan
-        self._most_answers = max(16, cache_bytes // _ANSWER_BYTES)
+        self._cache_bytes = cache_bytes
+        self._answer_bytes = 0
         self._ratified = Epoch(0)
         self._frontier = SignerFrontier()
         # caches, emptied by every new signature
@@ -70,7 +71,7 @@ class Lookups:
         """`state` is durable now: answer from it."""
         self._ratified = Epoch(state.ratified_epoch)
         self._frontier = SignerFrontier(state.frontier)
-        self._answers.clear()
+        self._forget_answers()
         self._ratifications.clear()
 
     def lookup(self, request: LookupRequest) -> Answer:
@@ -86,10 +87,20 @@ class Lookups:
         answer = self._answers.get(question)
         if answer is None:
             answer = self._answer(request.user_id, self._find_ratifications(request, quorum))
-            if len(self._answers) >= self._most_answers:
-                self._answers.clear()
-            self._answers[question] = answer
+            self._keep(question, answer)
         return answer
+
+    def _keep(self, question: _Question, answer: Answer) -> None:
+        # the profile is kept as it is, in protobuf, and in base64
+        size = _ANSWER_BYTES + 4 * len(answer.profile or b"") + len(question.quorum or b"")
+        if self._answer_bytes + size > self._cache_bytes:
+            self._forget_answers()
+        self._answer_bytes += size
+        self._answers[question] = answer
+
+    def _forget_answers(self) -> None:
+        self._answers.clear()
+        self._answer_bytes = 0
 
     def satisfied(self, epoch: Epoch, quorum: QuorumExpr | None) -> bool:
         """Whether `epoch` is ratified and its signatures satisfy `quorum`."""

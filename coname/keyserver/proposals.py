@@ -49,7 +49,7 @@ class Proposer:
         self._waiting: list[bytes] = []
         self._in_flight = False
         self._wanted: dict[int, _Wanted] = {}
-        self._again = Reevaluated(clock, self._retry_due, self._propose_again)
+        self._again = Reevaluated(clock, self._retry_due, self._propose_again, self._not_proposed)
 
     def propose(self, step: KeyserverStep) -> None:
         """Propose `step` once."""
@@ -100,6 +100,9 @@ class Proposer:
             self._log.warn("The log did not take a proposal: {error}", error=failure.value)
         else:
             self._log.failure("The log did not take a proposal", failure=failure)
+
+    def _not_proposed(self, error: Exception) -> None:
+        self._log.error("Steps could not be proposed again: {error}", error=error)
 
     def _retry_due(self) -> float | None:
         oldest = next(iter(self._wanted.values()), None)

@@ -21,7 +21,7 @@ from zope.interface import implementer
 from coname.core import heads
 from coname.core.signatures import SigningKey
 from coname.core.times import NANOSECONDS, timestamp
-from coname.core.types import Epoch
+from coname.core.types import Epoch, KeyId
 from coname.errors import ConameError, Overloaded, TimedOut, Unavailable
 from coname.interfaces import CommittedEntry, IKeyserver, IKeyValueStore, ILogReplicator
 from coname.keyserver import tables
@@ -36,7 +36,7 @@ from coname.keyserver.slices import run_in_slices
 from coname.keyserver.timeouts import TimeLimit
 from coname.keyserver.waiting import RatificationWaiters, UpdateWaiters
 from coname.messages.client_pb2 import LookupRequest, SignedEpochHead, UpdateRequest
-from coname.messages.replication_pb2 import EpochDelimiter, KeyserverStep
+from coname.messages.replication_pb2 import AdmittedUpdate, EpochDelimiter, KeyserverStep
 from coname.messages.stored_pb2 import ReplicaState
 from coname.storage.tree import MerkleTree
 
@@ -63,7 +63,10 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a replica is made of; `coname.service` puts them together."""
+    """What a replica is made of; `coname.service` puts them together.
+
+    :ivar signer: what the signing key's signatures are filed under in the policy; mostly the key's own id.
+    """
 
     realm: str
     store: IKeyValueStore
@@ -73,6 +76,7 @@ class Parts:
     lookups: Lookups
     admission: Admission
     signing_key: SigningKey
+    signer: KeyId
     timing: Timing
     run_in_thread: Blocking
     most_pending: int
@@ -107,8 +111,8 @@ class Replica:
         timeout = parts.timing.client_timeout
         self._time_limit = TimeLimit(self._clock, timeout, partial(_timed_out, timeout))
         self._proposer = Proposer(parts.log, self._clock, parts.timing.intervals.retry)
-        self._delimiter = Reevaluated(self._clock, self._delimiter_due, self._propose_delimiter)
-        self._signature = Reevaluated(self._clock, self._signature_due, self._propose_signature)
+        self._delimiter = Reevaluated(self._clock, self._delimiter_due, self._propose_delimiter, self._fail)
+        self._signature = Reevaluated(self._clock, self._signature_due, self._propose_signature, self._fail)
         self._running: Deferred[None] | None = None
         self._releasing = self._release_again = False
 
@@ -181,19 +185,22 @@ class Replica:
             raise Overloaded(f"{self._serving} updates are waiting already; try again in a moment")
         self._serving += 1
         try:
-            epoch = await self._commit(request)
+            admitted = self._parts.admission.admit(request)
+            epoch = await self._commit(admitted.update) if admitted.update else admitted.epoch
             parameters = request.lookup_parameters
             quorum = parameters.quorum_requirement if parameters.HasField("quorum_requirement") else None
             if not self._lookups.satisfied(epoch, quorum):
                 await self._ratifications.wait(epoch, quorum)
+            # an update that was there before is answered from the newest epoch: its own may be long ago
+            asked = epoch if admitted.update else 0
             return self._lookups.lookup(
-                LookupRequest(user_id=parameters.user_id, epoch=epoch, quorum_requirement=quorum)
+                LookupRequest(user_id=parameters.user_id, epoch=asked, quorum_requirement=quorum)
             )
         finally:
             self._serving -= 1
 
-    async def _commit(self, request: UpdateRequest) -> Epoch:
-        step = KeyserverStep(UID=new_uid(), update=self._parts.admission.admit(request))
+    async def _commit(self, update: AdmittedUpdate) -> Epoch:
+        step = KeyserverStep(UID=new_uid(), update=update)
         applied = self._updates.wait(step.UID)
         self._proposer.want(step)
         try:
@@ -320,7 +327,7 @@ class Replica:
 
     def _signature_due(self) -> float | None:
         closed = Epoch(self.state.closed_epoch)
-        key = tables.ratification_key(closed, self._parts.signing_key.key_id)
+        key = tables.ratification_key(closed, self._parts.signer)
         owed = closed > 0 and self._parts.store.get(key) is None
         return signature_due(
             self._clock.seconds(), owed, self._signature_proposed_at, self._parts.timing.intervals.retry
@@ -330,7 +337,7 @@ class Replica:
         self._signature_proposed_at = self._clock.seconds()
         head = tables.read_epoch(self._parts.store, Epoch(self.state.closed_epoch)).timestamped_head
         key = self._parts.signing_key
-        signed = SignedEpochHead(head=head, signatures={key.key_id: key.sign(head)})
+        signed = SignedEpochHead(head=head, signatures={self._parts.signer: key.sign(head)})
         self._proposer.propose(KeyserverStep(UID=new_uid(), replica_signed=signed))
 
 

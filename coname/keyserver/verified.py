@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from coname.core.signatures import Verify, verify
 
-_KEPT = 20_000  # as many updates as may be waiting at once; about 10 MB
+_KEPT_BYTES = 16 << 20  # room for the updates that wait at once, unless they are all very large
+_OVERHEAD = 400  # of a tuple and a dictionary's place
 
 
 class RememberedSignatures:
@@ -12,6 +13,7 @@ class RememberedSignatures:
 
     def __init__(self, check: Verify = verify) -> None:
         self._check = check
+        self._bytes = 0
         self._valid: dict[tuple[bytes, bytes, bytes], None] = {}
 
     def __call__(self, public_key: bytes, message: bytes, signature: bytes) -> bool:
@@ -20,7 +22,9 @@ class RememberedSignatures:
             return True
         if not self._check(public_key, message, signature):
             return False
-        if len(self._valid) >= _KEPT:
+        self._bytes += len(message) + _OVERHEAD
+        if self._bytes > _KEPT_BYTES:
             self._valid.clear()
+            self._bytes = len(message) + _OVERHEAD
         self._valid[key] = None
         return True

@@ -67,6 +67,7 @@ class RatificationWaiters:
         """Fire everybody whose epoch is `satisfied` now; yields after each, so that thousands can take turns."""
         for key, (quorum, waiting) in list(self._groups.items()):
             if not satisfied(key[0], quorum):
+                yield
                 continue
             self._groups.pop(key, None)
             for deferred in waiting:

@@ -14,7 +14,7 @@ from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from coname.errors import ConameError, Corrupt, Unavailable
+from coname.errors import Corrupt, Unavailable
 from coname.interfaces import CommittedEntry, Delete, IKeyValueStore, ILogReplicator, Put, Write
 
 _PREFIX = b"l"
@@ -114,7 +114,7 @@ class SingleLog:
             taken, self._queue = self._queue, []
             try:
                 await self._run_in_thread(self._store.write, self._writes(taken), True)
-            except (ConameError, OSError) as error:
+            except Exception as error:  # whatever it is, the entries are not known to be written
                 self._log.error("Entries could not be written to the log: {error}", error=error)
                 self._fail(error, taken)
                 return

@@ -187,16 +187,33 @@ class UpdateTests(ReplicaCase):
         self.world.settle(1)
         self.successResultOf(answered)
 
-    def test_an_unsatisfiable_quorum_times_out_and_the_update_stands(self) -> None:
+    def test_a_quorum_that_nobody_can_sign_is_refused_at_once(self) -> None:
         self.begin()
         request = self.world.realm.request(self.alice)
         request.lookup_parameters.quorum_requirement.candidates.append(77)
         request.lookup_parameters.quorum_requirement.threshold = 2
+        self.failureResultOf(self.world.replica.update(request), QuorumUnmet)
+        self.assertEqual(self.world.replica.serving, 0)
+
+    def test_unsigned_copies_of_an_entry_cost_no_log_entry_and_no_place(self) -> None:
+        self.begin()
+        self.register(self.alice)
+        copy = self.world.realm.request(self.alice)
+        copy.CopyFrom(self.world.realm.request(self.alice))
+        self.world.replica.update(copy)
+        before = self.world.replica.state.applied_index
+        self.world.settle()
+        self.assertEqual(self.world.replica.serving, 0)
+        self.assertEqual(self.world.replica.state.applied_index, before)
+
+    def test_an_update_sent_again_much_later_has_a_fresh_answer(self) -> None:
+        self.begin()
+        request = self.world.realm.request(self.alice)
+        self.world.replica.update(request)
+        for _ in range(180):
+            self.world.settle(60)
         answered = self.world.replica.update(request)
-        self.world.settle(1)
-        self.world.settle(30)
-        self.failureResultOf(answered, TimedOut)
-        self.assertIsNotNone(self.lookup(self.alice.user_id).entry)
+        self.world.verified(self.successResultOf(answered).message(), self.alice.user_id)
 
     def test_without_a_quorum_it_waits_for_ratification(self) -> None:
         self.begin()
