@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from coname.errors import Unavailable
 from coname.interfaces import IKeyValueStore
+from coname.keyserver.epochs import Reevaluated
 from coname.keyserver.proposals import MAX_ENTRY_BYTES, Proposer
 from coname.messages.replication_pb2 import AdmittedUpdate, KeyserverStep, LogEntry
 from coname.replication.single import SingleLog
@@ -149,3 +150,16 @@ class LostProposalTests(SynchronousTestCase):
             except BaseException:
                 print(f"seed {seed}")
                 raise
+
+
+class TimerTests(SynchronousTestCase):
+    def test_an_error_when_a_time_has_come_is_told(self) -> None:
+        clock, told = Clock(), []
+
+        def act() -> None:
+            raise OSError("the disk, once")
+
+        timer = Reevaluated(clock, lambda: 0, act, told.append)
+        timer.reevaluate()
+        clock.advance(0)
+        self.assertIsInstance(told[0], OSError)

@@ -116,3 +116,11 @@ class GroupCommitTests(SynchronousTestCase):
         self.assertNoResult(stopped)
         self.thread.go()
         self.successResultOf(stopped)
+
+    def test_an_unforeseen_error_in_the_thread_ends_it_too(self) -> None:
+        waiting = self.log.waitCommitted()
+        taken = self.log.propose(b"one")
+        done, _, _ = self.thread.work.pop()
+        done.errback(RuntimeError("can't start new thread"))
+        self.failureResultOf(taken, Unavailable)
+        self.failureResultOf(waiting, RuntimeError)
