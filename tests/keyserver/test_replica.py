@@ -199,9 +199,9 @@ class UpdateTests(ReplicaCase):
         self.begin()
         self.register(self.alice)
         copy = self.world.realm.request(self.alice)
-        copy.CopyFrom(self.world.realm.request(self.alice))
-        self.world.replica.update(copy)
+        copy.update.signatures.clear()
         before = self.world.replica.state.applied_index
+        self.successResultOf(self.world.replica.update(copy))
         self.world.settle()
         self.assertEqual(self.world.replica.serving, 0)
         self.assertEqual(self.world.replica.state.applied_index, before)
@@ -209,7 +209,9 @@ class UpdateTests(ReplicaCase):
     def test_an_update_sent_again_much_later_has_a_fresh_answer(self) -> None:
         self.begin()
         request = self.world.realm.request(self.alice)
-        self.world.replica.update(request)
+        first = self.world.replica.update(request)
+        self.world.settle(1)
+        self.successResultOf(first)
         for _ in range(180):
             self.world.settle(60)
         answered = self.world.replica.update(request)
