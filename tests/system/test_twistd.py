@@ -128,7 +128,8 @@ class DaemonTests(ProcessCase):
         done = self.run_twistd("--pidfile=x", f"--logfile={log}", "coname", f"--config={self.keyserver.config}")
         self.assertEqual(done.returncode, 1)
         self.assertIn("could not start", done.stdout + done.stderr)
-        self.assertIn("open in another process", log.read_text())
+        # twistd tells its caller before the reason is in the log
+        wait_for(lambda: "open in another process" in log.read_text(), "the log has the reason")
 
 
 class SignalTests(ProcessCase):
