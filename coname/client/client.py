@@ -5,9 +5,10 @@ Rules:
 1. Nothing that a server says is returned unless `coname.core.lookup.verify_lookup` has accepted it under the realm's
    configuration, and the memory (`continuity`) does not contradict it.
 2. A question is asked under the canonical form of the address.
-3. Before an update is sent, its keys and its bytes are in the identity store (`identity`, rule 1 and 2).
-4. Whatever fails, fails with a `coname.errors.ConameError`; an update that failed with `Unreachable`, `Unavailable` or
-   `TimedOut` can be called again with the same arguments.
+3. Before an update is sent, its keys and its bytes are in the identity store (`identity`, rule 1 and 2). Nothing but a
+   verified answer settles what became of it: whoever refuses an update holds it all the same, and may deliver it later.
+4. Whatever fails, fails with a `coname.errors.ConameError`; an update that failed can be called again with the same
+   arguments, or with others, which then take the place of the first.
 
 Every public method returns what the program's framework awaits: a Deferred after ``txaio.use_twisted()``, a task after
 ``txaio.use_asyncio()``. The program calls one of the two before it makes a `Client`.
@@ -31,13 +32,27 @@ from coname.client.state import MemoryRecords, PinnedState, realm_name
 from coname.core.addresses import canonical
 from coname.core.lookup import realm_for, verify_lookup
 from coname.core.types import Epoch
-from coname.errors import InvalidRequest, Misconfigured, ProofInvalid, Refused, Unavailable, UpdateInvalid
+from coname.errors import (
+    ConameError,
+    InvalidRequest,
+    Misconfigured,
+    NotFound,
+    ProofInvalid,
+    Refused,
+    TimedOut,
+    Unavailable,
+    Unreachable,
+)
 from coname.messages.client_pb2 import EmailProof, LookupProof
 from coname.messages.config_pb2 import Config, RealmConfig
 
 BUSY_TRIES, BUSY_PAUSE = 250, 0.02
 """How often, and after how many seconds, a memory that another program is writing is tried again: five seconds in all,
 where a write takes milliseconds."""
+
+
+_REFUSALS = (Refused, InvalidRequest, NotFound)
+"""What a server says that will not take an update. It is the server's word, and proves nothing."""
 
 
 class Client:
@@ -168,24 +183,25 @@ class Client:
         try:
             proof = await self._transport(before.realm).update(request)
             result = await self._accept(before.realm, before.asked, before.address, proof, floor)
-        except UpdateInvalid as refusal:
-            result = await self._arrived_before(before.asked, pending, refusal)
-        except (Refused, InvalidRequest):
-            store.save(identity.with_pending(None))  # it is not on its way; its keys stay
-            raise
+        except _REFUSALS as refusal:
+            result = await self._in_force_after_all(before.asked, pending, refusal)
         if result.entry is None or result.entry.version < pending.entry.version:
             raise ProofInvalid("update", "the server took the update, and proves that it is not in force")
         store.save(identity.settled(result.entry))
         _check_in_force(pending, result)
         return replace(result, outcome=outcome)
 
-    async def _arrived_before(self, asked: str, pending: Pending, refusal: UpdateInvalid) -> Result:
-        """The proof that `pending` is in force, which the server has just refused: sent twice, it is valid once.
+    async def _in_force_after_all(self, asked: str, pending: Pending, refusal: ConameError) -> Result:
+        """The proof that `pending`, or what overtook it, is in force, although the server has just refused it: it may
+        have arrived before (sent twice, it is valid once), or the server may have failed, or lied, after it took it.
 
-        :raises UpdateInvalid: the `refusal`; it is not in force. It stays pending: the first may still be on its way.
+        :raises ConameError: the `refusal`; nothing proves that it is in force. It stays pending.
         """
-        result = await self._lookup(asked)
-        if result.proof.entry != pending.request.update.new_entry:
+        try:
+            result = await self._lookup(asked)
+        except (*_REFUSALS, Unavailable, TimedOut, Unreachable):
+            raise refusal from None
+        if result.entry is None or result.entry.version < pending.entry.version:
             raise refusal
         return result
 

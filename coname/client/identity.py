@@ -3,10 +3,12 @@
 Rules:
 
 1. A key is stored before anything that names it is sent, and is dropped only when a verified answer shows an entry that
-   does without it while no update is on its way. Whatever was lost in between, a key that the directory may ask for is
-   still here.
+   does without it and has at least the version of everything that was ever sent: only then nothing that names the key
+   can come into force any more. Whatever was lost, refused or held back in between, a key that the directory may ask
+   for is still here.
 2. The update on its way is stored too, byte for byte: sending the very same one again is always safe, whether or not
-   the first one arrived.
+   the first one arrived. Its version is the highest that was ever sent. A refusal does not end it: whoever refuses an
+   update may still deliver it.
 3. Which of the keys are needed is read from the entry in force, not remembered.
 4. An identity belongs to one address in one realm. The same address in another realm has keys of its own.
 
@@ -60,7 +62,7 @@ class Identity:
     :ivar address: in canonical form.
     :ivar realm: see `coname.client.state.realm_name`.
     :ivar keys: secret signing keys, the newest last; at least one.
-    :ivar pending: the update on its way, if there is one.
+    :ivar pending: the newest update that was sent and may still come into force, if there is one.
     """
 
     address: str
@@ -85,7 +87,7 @@ class Identity:
 
     def settled(self, entry: Entry) -> Identity:
         """This identity, now that `entry` has been proved to be in force (rule 1)."""
-        if self.pending is not None and entry.version < self.pending.entry.version:
+        if self.pending is None or entry.version < self.pending.entry.version:
             return self
         named = {public.ed25519 for public in entry.update_policy.public_keys.values()}
         needed = tuple(key for key in self.keys if key.public in named)
@@ -95,8 +97,8 @@ class Identity:
         """This identity with one more key, the newest."""
         return replace(self, keys=(*self.keys, generate()))
 
-    def with_pending(self, pending: Pending | None) -> Identity:
-        """This identity, about to send `pending`; or, with None, after the server has refused it."""
+    def with_pending(self, pending: Pending) -> Identity:
+        """This identity, about to send `pending`."""
         return replace(self, pending=pending)
 
 

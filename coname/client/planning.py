@@ -1,9 +1,9 @@
 """What to send, given what the directory proves now and what the identity file holds. Pure: no files, no network.
 
 A plan is made from a verified lookup, stored, and only then carried out (`coname.client.client`). Made again after a
-crash or a lost answer, it comes to the same end: the update on its way is recognised when it is in force, sent again
-byte for byte when it is what the owner still wants, and otherwise overtaken by one with a higher version, signed so
-that it is valid whether or not the earlier one arrived.
+crash, a lost answer or a refusal, it comes to the same end: the update on its way is recognised when it is in force,
+sent again byte for byte when it is what the owner still wants, and otherwise overtaken by one with a higher version,
+signed so that it is valid whether or not the earlier one arrived.
 """
 
 from __future__ import annotations
@@ -83,12 +83,18 @@ def plan_registration(
     :param before: the verified lookup.
     :param realm: the realm's name for the identity file.
     :raises AlreadyRegistered: it has an entry that is not the one wanted.
+    :raises Refused: it has none, though the identity has changed one: a registration would forget that.
     """
     if before.entry is not None:
         return _registered(identity, before, before.entry, keys)
     if identity is None:
         identity = Identity(before.address, realm, (generate(),))
     pending = identity.pending
+    if pending is not None and pending.entry.version > 0:
+        raise Refused(
+            f"{before.address} has no entry in epoch {before.epoch}, though this identity has changed one already; "
+            "if the realm was set up anew, register with a new identity file (--identity)"
+        )
     if pending is None or pending.entry.index != before.verified.index or pending.profile_keys != dict(keys):
         policy = sole_key_policy(identity.keys[-1])
         pending = signed_update(identity, Entry(index=before.verified.index, update_policy=policy), keys)

@@ -53,6 +53,7 @@ class Realm:
     :ivar serves: answer from that epoch instead of the newest: a server that goes back in time.
     :ivar tamper: called with each answer before it is sent.
     :ivar refuse: raised instead of an answer, once.
+    :ivar refuse_update: raised instead of taking an update, once; `fail_update` after it took effect.
     :ivar lose_answers: how many updates take effect without an answer.
     :ivar lose_requests: how many updates are lost on the way.
     """
@@ -65,6 +66,8 @@ class Realm:
     serves: int | None = None
     tamper: Callable[[LookupProof], None] = lambda proof: None
     refuse: ConameError | None = None
+    refuse_update: ConameError | None = None
+    fail_update: ConameError | None = None
     lose_answers: int = 0
     lose_requests: int = 0
 
@@ -116,7 +119,7 @@ class Realm:
     def lookup(self, request: LookupRequest) -> LookupProof:
         """Answer as a server does."""
         self.lookups.append(request)
-        self._refuse()
+        self._once("refuse")
         number = request.epoch or self.serves or len(self.epochs)
         if number > len(self.epochs):
             raise EpochUnknown(f"epoch {number} has not been closed")
@@ -127,12 +130,14 @@ class Realm:
     def update(self, request: UpdateRequest) -> LookupProof:
         """Take an update and close an epoch, as a server does."""
         self.updates.append(request)
-        self._refuse()
+        self._once("refuse")
+        self._once("refuse_update")
         if self.lose_requests:
             self.lose_requests -= 1
             raise Unavailable("lost on the way")
         self.admit(request)
         self.close_epoch()
+        self._once("fail_update")
         if self.lose_answers:
             self.lose_answers -= 1
             raise Unavailable("the answer was lost")
@@ -170,8 +175,10 @@ class Realm:
         whole = heads.timestamped(head, Timestamp(seconds=int(self.now)))
         return [SignedEpochHead(head=whole, signatures={key.key_id: key.sign(whole)}) for key in self.signers]
 
-    def _refuse(self) -> None:
-        refusal, self.refuse = self.refuse, None
+    def _once(self, name: str) -> None:
+        """Raise what the attribute holds, if anything, and forget it."""
+        refusal: ConameError | None = getattr(self, name)
+        setattr(self, name, None)
         if refusal is not None:
             raise refusal
 

@@ -16,9 +16,21 @@ from coname.client import (
     files,
 )
 from coname.client.identity import decode, encode
+from coname.client.transports.refusals import ServerFailed
 from coname.core.signatures import SigningKey
-from coname.errors import Corrupt, InvalidRequest, Misconfigured, Refused, Unavailable, UpdateInvalid
-from coname.messages.client_pb2 import Entry
+from coname.errors import (
+    ConameError,
+    Corrupt,
+    InvalidRequest,
+    Misconfigured,
+    NotFound,
+    QuorumUnmet,
+    Refused,
+    RegistrationRefused,
+    Unavailable,
+    UpdateInvalid,
+)
+from coname.messages.client_pb2 import Entry, UpdateRequest
 from tests.client.folders import new_folder
 from tests.client.simulator import Realm
 from tests.client.transports import MemoryTransport
@@ -107,14 +119,42 @@ class Registration(RetryCase):
         self.failureResultOf(self.register(store=store), AlreadyRegistered)
         self.assertIsNone(store.identity)
 
-    def test_a_refused_one_is_not_pending_but_its_key_stays(self) -> None:
-        def refuse(request: object) -> None:
-            raise InvalidRequest("the profile is too large")
+    def test_a_refused_one_stays_pending_and_is_sent_again(self) -> None:
+        self.realm.refuse_update = RegistrationRefused("the proof that the address is yours is missing")
+        self.failureResultOf(self.register(), RegistrationRefused)
+        self.assertIsNotNone(self.store.identity.pending)
+        self.assertEqual(self.successResultOf(self.register()).outcome, Outcome.REGISTERED)
+        self.assertEqual(len(set(self.sent())), 1)
 
-        self.realm.admit = refuse
-        self.failureResultOf(self.register(), InvalidRequest)
+    def test_after_a_refusal_other_keys_can_be_registered_with_the_same_signing_key(self) -> None:
+        self.realm.refuse_update = InvalidRequest("the profile is too large")
+        self.failureResultOf(self.register(b"large"), InvalidRequest)
+        (key,) = self.store.identity.keys
+        self.assertEqual(self.successResultOf(self.register(b"small")).keys, {"pgp": b"small"})
+        self.assertEqual([each.key_id for each in self.store.identity.keys], [key.key_id])
         self.assertIsNone(self.store.identity.pending)
-        self.assertEqual(len(self.store.identity.keys), 1)
+
+    def test_a_refused_one_that_is_delivered_after_another_was_made_is_the_owners(self) -> None:
+        self.realm.refuse_update = InvalidRequest("the profile is too large")
+        self.failureResultOf(self.register(b"first"), InvalidRequest)
+        self.realm.refuse_update = InvalidRequest("nor this one")
+        self.failureResultOf(self.register(b"second"), InvalidRequest)
+        self.realm.admit(self.realm.updates[0])
+        self.realm.close_epoch()
+        self.failureResultOf(self.register(b"second"), AlreadyRegistered)
+        self.assertEqual(self.successResultOf(self.update({"pgp": b"second"})).outcome, Outcome.UPDATED)
+
+    def test_an_update_on_its_way_is_not_forgotten_over_a_registration(self) -> None:
+        """An epoch from before the registration, proved to a client that has lost its memory."""
+        self.successResultOf(self.register())
+        self.realm.refuse_update = Refused("no")
+        self.failureResultOf(self.update(rotate=True), Refused)
+        before = self.store.identity
+        self.client = Client(self.realm.config(), lambda _: MemoryTransport(self.realm), clock=lambda: self.realm.now)
+        self.realm.serves = 1
+        message = str(self.failureResultOf(self.register(), Refused).value)
+        self.assertIn("has changed one already", message)
+        self.assertEqual((self.store.identity, len(self.realm.updates)), (before, 2))
 
 
 class Rotation(RetryCase):
@@ -154,6 +194,66 @@ class Rotation(RetryCase):
         self.successResultOf(self.update(rotate=True))
         self.assertEqual(self.sent()[1], self.sent()[2])
         self.assertEqual(self.in_force(), [self.store.identity.keys[0].key_id])
+
+    def refused(self, refusal: ConameError) -> UpdateRequest:
+        """A rotation that the server refuses, and holds."""
+        self.realm.refuse_update = refusal
+        self.failureResultOf(self.update(rotate=True), type(refusal))
+        return self.realm.updates[-1]
+
+    def delivered(self, held: UpdateRequest) -> None:
+        self.realm.admit(held)
+        self.realm.close_epoch()
+
+    def test_after_a_refusal_the_same_rotation_is_sent_again(self) -> None:
+        self.refused(Refused("no"))
+        self.assertEqual(self.successResultOf(self.update(rotate=True)).outcome, Outcome.UPDATED)
+        self.assertEqual(self.sent()[1], self.sent()[2])
+
+    def test_a_refused_rotation_that_is_delivered_later_leaves_the_owner_the_owner(self) -> None:
+        held = self.refused(ServerFailed("the server failed to answer"))
+        self.realm.lose_requests = 1
+        self.failureResultOf(self.update({"pgp": b"new"}), Unavailable)
+        self.delivered(held)
+        self.assertNotEqual(self.in_force(), [self.old.key_id])
+        self.assertEqual(self.successResultOf(self.update({"pgp": b"newer"})).keys, {"pgp": b"newer"})
+
+    def test_a_refused_rotation_delivered_after_many_refused_updates_is_still_the_owners(self) -> None:
+        held = self.refused(QuorumUnmet("no quorum"))
+        for content in (b"1", b"2", b"3"):
+            self.realm.refuse_update = QuorumUnmet("no quorum")
+            self.failureResultOf(self.update({"pgp": content}), QuorumUnmet)
+        self.delivered(held)
+        self.assertEqual(self.successResultOf(self.update({"pgp": b"4"})).keys, {"pgp": b"4"})
+
+    def test_after_a_refused_rotation_another_update_takes_its_place(self) -> None:
+        held = self.refused(Refused("no rotations here"))
+        self.assertEqual(self.successResultOf(self.update({"pgp": b"new"})).entry.version, 2)
+        self.assertEqual([key.key_id for key in self.store.identity.keys], [self.old.key_id])
+        self.assertIsNone(self.store.identity.pending)
+        self.assertRaises(UpdateInvalid, self.realm.admit, held)
+
+    def test_a_rotation_refused_after_it_was_applied_is_found_in_force(self) -> None:
+        for refusal in (ServerFailed("broke down"), InvalidRequest("cannot be"), NotFound("no such path")):
+            self.realm.fail_update = refusal
+            self.assertEqual(self.successResultOf(self.update(rotate=True)).outcome, Outcome.UPDATED)
+            self.assertEqual(self.in_force(), [key.key_id for key in self.store.identity.keys])
+            self.assertIsNone(self.store.identity.pending)
+
+    def test_where_nothing_can_be_looked_up_after_a_refusal_the_refusal_is_told(self) -> None:
+        def then_go(request: object) -> None:
+            self.realm.refuse = Unavailable("gone")
+            raise Refused("the refusal")
+
+        self.realm.update = then_go
+        self.assertIn("the refusal", str(self.failureResultOf(self.update(rotate=True), Refused).value))
+        self.assertEqual(len(self.store.identity.keys), 2)
+
+    def test_keys_of_an_identity_without_an_update_on_its_way_stay(self) -> None:
+        """As files may have them in which a refusal once ended an update."""
+        entry = self.successResultOf(self.client.lookup(ALICE)).entry
+        identity = self.store.identity.with_new_key()
+        self.assertEqual(identity.settled(entry), identity)
 
     def test_an_update_without_changes_completes_it(self) -> None:
         self.realm.lose_requests = 1
