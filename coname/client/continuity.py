@@ -13,7 +13,9 @@ And for one user id within the realm:
 
 5. Its index never changes. (A second index for one address is how a provider could show two people two entries.)
 6. Its entry only moves forward: with the epochs the version never falls, an entry never vanishes, and one version has
-   one content.
+   one content. To tell, the first and the newest epoch are remembered in which the newest version was proved: between
+   them there is nothing but that version, before them no later one, after them no earlier one. (What came before that
+   version is not remembered: it matters to nobody who asks for the latest.)
 
 What breaks them is refused with `coname.errors.ProofInvalid`, step "memory": the proof at hand and the one remembered
 cannot both be honest.
@@ -85,36 +87,47 @@ def _check_chain(older: Head, newer: Head) -> None:
         raise _contradiction(f"epoch {newer.epoch} was issued before epoch {older.epoch}: time went backwards")
 
 
-def settle(known: Sighting | None, seen: Sighting) -> Sighting:
+@dataclass(frozen=True)
+class Span:
+    """What is remembered of one user id: the newest entry seen (or its absence), and when.
+
+    :ivar first: the sighting of it in the oldest epoch; `last` in the newest. They differ in nothing else.
+    """
+
+    first: Sighting
+    last: Sighting
+
+
+def settle(known: Span | None, seen: Sighting) -> Span:
     """What to remember of a user id, now that `seen` has been proved.
 
     :param known: what was remembered of it so far.
     :raises ProofInvalid: a rule above is broken.
     """
     if known is None:
-        return seen
-    if known.index != seen.index:
+        return Span(seen, seen)
+    if known.last.index != seen.index:
         raise _contradiction(
-            f"{seen.user_id} has two indices: {known.index.hex()} was proved before, and {seen.index.hex()} now"
+            f"{seen.user_id} has two indices: {known.last.index.hex()} was proved before, and {seen.index.hex()} now"
         )
-    older, newer = sorted((known, seen), key=lambda each: each.epoch)
-    _check_forward(older, newer)
-    if (known.version, known.entry_hash) == (seen.version, seen.entry_hash):
-        return known  # nothing new: spares a write with every lookup
-    return newer
+    for each in (known.first, known.last):
+        _check_forward(*sorted((each, seen), key=lambda one: one.epoch))
+    if (known.last.version, known.last.entry_hash) == (seen.version, seen.entry_hash):
+        return Span(*(pick(known.first, known.last, seen, key=lambda one: one.epoch) for pick in (min, max)))
+    return Span(seen, seen) if seen.epoch > known.last.epoch else known
 
 
 def _check_forward(older: Sighting, newer: Sighting) -> None:
-    if _order(older) > _order(newer):
-        raise _contradiction(
-            f"the entry of {newer.user_id} went back: {_describe(older)} in epoch {older.epoch}, "
-            f"{_describe(newer)} in epoch {newer.epoch}"
-        )
     one = older.epoch == newer.epoch or older.version == newer.version
     if one and (older.version, older.entry_hash) != (newer.version, newer.entry_hash):
         raise _contradiction(
             f"{newer.user_id} has two entries: {_describe(older)} ({older.entry_hash.hex() or 'none'}) in epoch "
             f"{older.epoch}, {_describe(newer)} ({newer.entry_hash.hex() or 'none'}) in epoch {newer.epoch}"
+        )
+    if _order(older) > _order(newer):
+        raise _contradiction(
+            f"the entry of {newer.user_id} went back: {_describe(older)} in epoch {older.epoch}, "
+            f"{_describe(newer)} in epoch {newer.epoch}"
         )
 
 

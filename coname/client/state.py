@@ -15,12 +15,13 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from zope.interface import implementer
 
 from coname.client import files
-from coname.client.continuity import Sighting, follow, settle
+from coname.client.continuity import Sighting, Span, follow, settle
 from coname.client.interfaces import IRecords
 from coname.client.proof_files import proof_to_json
 from coname.client.results import Result
@@ -71,13 +72,13 @@ class PinnedState:
 
     def _observe(self, realm: RealmConfig, answer: Result, floor: Epoch, asked: Epoch) -> None:
         head, seen = answer.verified.head, answer.sighting
-        known_head, known = self.newest(realm), self._sighting(realm, seen.user_id)
+        known_head, known = self.newest(realm), self._span(realm, seen.user_id)
         try:
-            newest, sighting = follow(known_head, head, floor, asked), settle(known, seen)
+            newest, span = follow(known_head, head, floor, asked), settle(known, seen)
         except ProofInvalid as error:
             raise ProofInvalid(error.step, f"{error}. Both are kept in {self._keep(realm, answer)}") from error
-        if sighting != known:
-            self._records.write(_user_record(realm, seen.user_id), _encode_sighting(sighting))
+        if span != known:
+            self._records.write(_user_record(realm, seen.user_id), _encode_span(span))
         if newest is head and (known_head is None or known_head.epoch_head != head.epoch_head):
             self._records.write(f"{realm_name(realm)}/head", _encode_head(head, answer.proof))
 
@@ -97,15 +98,15 @@ class PinnedState:
             self._records.write(name, files.seal(CONTRADICTION, content))
         return self._records.where(name)
 
-    def _sighting(self, realm: RealmConfig, user_id: str) -> Sighting | None:
+    def _span(self, realm: RealmConfig, user_id: str) -> Span | None:
         name = _user_record(realm, user_id)
         data = self._records.read(name)
         if data is None:
             return None
-        sighting = _decode_sighting(data, self._records.where(name))
-        if sighting.user_id != user_id:
-            raise Corrupt(f"{self._records.where(name)} is about {sighting.user_id}, not about {user_id}")
-        return sighting
+        span = _decode_span(data, self._records.where(name))
+        if span.last.user_id != user_id:
+            raise Corrupt(f"{self._records.where(name)} is about {span.last.user_id}, not about {user_id}")
+        return span
 
 
 def realm_name(realm: RealmConfig) -> str:
@@ -134,29 +135,33 @@ def _decode_head(data: bytes, where: str) -> Head:
         raise Corrupt(f"{where} is damaged: it holds no epoch head") from error
 
 
-def _encode_sighting(sighting: Sighting) -> bytes:
+def _encode_span(span: Span) -> bytes:
+    last = span.last
     return files.seal(
         USER,
         {
-            "user_id": sighting.user_id,
-            "index": sighting.index.hex(),
-            "epoch": sighting.epoch,
-            "version": sighting.version,
-            "entry_hash": sighting.entry_hash.hex(),
+            "user_id": last.user_id,
+            "index": last.index.hex(),
+            "since": span.first.epoch,
+            "epoch": last.epoch,
+            "version": last.version,
+            "entry_hash": last.entry_hash.hex(),
         },
     )
 
 
-def _decode_sighting(data: bytes, where: str) -> Sighting:
+def _decode_span(data: bytes, where: str) -> Span:
     content = files.unseal(USER, data, where)
     try:
-        return Sighting(
+        last = Sighting(
             user_id=content["user_id"],
             index=Index(bytes.fromhex(content["index"])),
             epoch=Epoch(content["epoch"]),
             version=content["version"],
             entry_hash=EntryHash(bytes.fromhex(content["entry_hash"])),
         )
+        # Earlier versions of this program remembered one epoch only.
+        return Span(replace(last, epoch=Epoch(content.get("since", last.epoch))), last)
     except (KeyError, TypeError, ValueError) as error:
         raise Corrupt(f"{where} is damaged: it is not a record of a user id") from error
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from coname.client.continuity import STEP, Sighting, describe, follow, settle
+from coname.client.continuity import STEP, Sighting, Span, describe, follow, settle
 from coname.core import heads
 from coname.core.hashes import summary_hash
 from coname.core.heads import Head
@@ -81,14 +83,25 @@ def sighting(epoch: int, version: int | None, content: bytes = b"e", index: byte
     return Sighting("alice@example.com", Index(index), Epoch(epoch), version, proved)
 
 
+def remembered(*seen: Sighting) -> Span:
+    """What is remembered after these sightings, one after the other."""
+    span = None
+    for each in seen:
+        span = settle(span, each)
+    assert span is not None
+    return span
+
+
 class Users(SynchronousTestCase):
-    def refused(self, known: Sighting, seen: Sighting) -> str:
-        error = self.assertRaises(ProofInvalid, settle, known, seen)
+    def refused(self, *seen: Sighting) -> str:
+        """All but the last are accepted."""
+        *before, last = seen
+        error = self.assertRaises(ProofInvalid, settle, remembered(*before), last)
         self.assertEqual(error.step, STEP)
         return str(error)
 
     def test_the_first_one_is_remembered(self) -> None:
-        self.assertEqual(settle(None, sighting(5, 0)), sighting(5, 0))
+        self.assertEqual(remembered(sighting(5, 0)), Span(sighting(5, 0), sighting(5, 0)))
 
     def test_another_index_is_refused(self) -> None:
         self.assertIn("two indices", self.refused(sighting(5, 0), sighting(6, 0, index=b"j" * 32)))
@@ -97,11 +110,33 @@ class Users(SynchronousTestCase):
         self.refused(sighting(5, None), sighting(6, None, index=b"j" * 32))
 
     def test_a_newer_version_takes_its_place(self) -> None:
-        self.assertEqual(settle(sighting(5, 0), sighting(6, 3, b"f")).version, 3)
+        newer = sighting(6, 3, b"f")
+        self.assertEqual(remembered(sighting(5, 0), newer), Span(newer, newer))
 
     def test_nothing_new_is_not_written_again(self) -> None:
-        known = sighting(5, 0)
-        self.assertIs(settle(known, sighting(8, 0)), known)
+        known = remembered(sighting(5, 0), sighting(8, 0))
+        self.assertEqual([settle(known, sighting(epoch, 0)) for epoch in (5, 6, 7, 8)], [known] * 4)
+
+    def test_the_newest_epoch_of_an_entry_is_remembered(self) -> None:
+        self.assertEqual(remembered(sighting(5, 0), sighting(8, 0)), Span(sighting(5, 0), sighting(8, 0)))
+
+    def test_the_oldest_epoch_of_an_entry_is_remembered(self) -> None:
+        self.assertEqual(remembered(sighting(8, 0), sighting(5, 0)), Span(sighting(5, 0), sighting(8, 0)))
+
+    def test_another_version_between_two_sightings_of_one_is_refused(self) -> None:
+        self.assertIn(
+            "went back: version 2 in epoch 7, version 1 in epoch 9",
+            self.refused(sighting(5, 1), sighting(9, 1), sighting(7, 2, b"f")),
+        )
+
+    def test_absence_between_two_sightings_of_an_entry_is_refused(self) -> None:
+        self.assertIn("no entry in epoch 7", self.refused(sighting(5, 1), sighting(9, 1), sighting(7, None)))
+
+    def test_absence_after_the_newest_sighting_is_refused_whatever_came_between(self) -> None:
+        self.refused(sighting(5, 1), sighting(9, 1), sighting(8, 1), sighting(10, None))
+
+    def test_presence_between_two_proofs_of_absence_is_refused(self) -> None:
+        self.refused(sighting(5, None), sighting(9, None), sighting(7, 0))
 
     def test_an_older_version_later_is_refused(self) -> None:
         self.assertIn(
@@ -117,11 +152,39 @@ class Users(SynchronousTestCase):
     def test_two_entries_in_one_epoch_are_refused(self) -> None:
         self.assertIn("two entries", self.refused(sighting(5, 1), sighting(5, 2, b"f")))
 
+    def test_two_entries_in_one_epoch_are_refused_whichever_came_first(self) -> None:
+        self.assertIn("two entries", self.refused(sighting(5, 2, b"f"), sighting(5, 1)))
+
     def test_an_older_version_in_an_older_epoch_is_fine_and_changes_nothing(self) -> None:
-        self.assertEqual(settle(sighting(5, 3), sighting(4, 2, b"f")), sighting(5, 3))
+        self.assertEqual(remembered(sighting(5, 3), sighting(4, 2, b"f")), remembered(sighting(5, 3)))
 
     def test_absence_in_an_older_epoch_is_fine(self) -> None:
-        self.assertEqual(settle(sighting(5, 0), sighting(4, None)), sighting(5, 0))
+        self.assertEqual(remembered(sighting(5, 0), sighting(4, None)), remembered(sighting(5, 0)))
 
     def test_a_newer_version_in_an_older_epoch_is_refused(self) -> None:
         self.refused(sighting(5, 1), sighting(4, 2, b"f"))
+
+
+ENTRIES = st.one_of(st.none(), st.integers(0, 2))
+HISTORIES = st.lists(ENTRIES, min_size=2, max_size=8)
+
+
+class Histories(SynchronousTestCase):
+    """Epoch by epoch what an address had, asked about in any order."""
+
+    @settings(derandomize=True, deadline=None)
+    @given(HISTORIES.map(lambda each: sorted(each, key=lambda version: -1 if version is None else version)), st.data())
+    def test_an_honest_history_is_accepted_in_any_order(self, versions: list[int | None], data: st.DataObject) -> None:
+        epochs = data.draw(st.lists(st.integers(0, len(versions) - 1), min_size=1, max_size=12))
+        span = remembered(*(sighting(epoch + 1, versions[epoch], bytes([versions[epoch] or 0])) for epoch in epochs))
+        self.assertEqual(span.last.epoch, max(each + 1 for each in epochs if versions[each] == versions[max(epochs)]))
+
+    @settings(derandomize=True, deadline=None)
+    @given(ENTRIES, ENTRIES, st.sampled_from(([3, 7, 5], [7, 3, 5])))
+    def test_what_was_the_same_before_and_after_was_the_same_between(
+        self, version: int | None, other: int | None, epochs: list[int]
+    ) -> None:
+        assume(version != other)
+        versions = {3: version, 5: other, 7: version}
+        seen = [sighting(epoch, versions[epoch], bytes([versions[epoch] or 0])) for epoch in epochs]
+        self.assertRaises(ProofInvalid, remembered, *seen)

@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from coname.client import Client, FolderRecords, MemoryRecords, PinnedState, files
+from coname.client import Client, FolderRecords, MemoryIdentity, MemoryRecords, PinnedState, files
 from coname.client.interfaces import IRecords
 from coname.client.state import realm_name
 from coname.errors import Corrupt, ProofInvalid, Unavailable
@@ -253,6 +253,35 @@ class Remembering(SynchronousTestCase):
         before = [(path, path.stat().st_mtime_ns) for path in sorted(self.folder.rglob("*.json"))]
         self.lookup()
         self.assertEqual([(path, path.stat().st_mtime_ns) for path in sorted(self.folder.rglob("*.json"))], before)
+
+    def test_absence_and_older_versions_are_refused_after_the_newest_epoch_in_which_an_entry_was_seen(self) -> None:
+        """Seen in epochs 2 and 4; epoch 3 is shown without it, as only a quorum that lies can."""
+        store = MemoryIdentity()
+        self.successResultOf(self.client().register(ALICE, {"a": b"b"}, store))
+        entries, self.realm.entries = self.realm.entries, {}
+        self.realm.close_epoch()
+        self.realm.entries = entries
+        self.realm.close_epoch()
+        self.assertTrue(self.lookup().present)
+        error = self.failureResultOf(self.client().lookup(ALICE, epoch=3), ProofInvalid).value
+        self.assertIn("no entry in epoch 3", str(error))
+
+    def test_the_first_and_the_newest_epoch_of_an_entry_are_written_down(self) -> None:
+        self.lookup()
+        self.realm.close_epoch()
+        self.lookup()
+        content = json.loads(self.record("users/*.json").read_text())["content"]
+        self.assertEqual((content["since"], content["epoch"]), (1, 2))
+
+    def test_a_record_of_one_epoch_only_is_read_too(self) -> None:
+        self.realm.close_epoch()
+        self.lookup()
+        path = self.record("users/*.json")
+        content = files.unseal("user id", path.read_bytes(), path)
+        del content["since"]
+        path.write_bytes(files.seal("user id", content))
+        self.lookup(epoch=1)
+        self.assertEqual(files.unseal("user id", path.read_bytes(), path)["since"], 1)
 
 
 class RealmNames(SynchronousTestCase):
