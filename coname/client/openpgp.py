@@ -1,6 +1,7 @@
 """OpenPGP certificates, as the profile's ``pgp`` key holds them: one certificate, in binary form, nothing secret.
 
-Everything is left to Sequoia; nothing is parsed by hand.
+What it means is left to Sequoia, after `coname.core.openpgp_framing` has counted what it consists of: a stranger's
+certificate can keep Sequoia busy for minutes, or be nested deeper than its stack.
 """
 
 from __future__ import annotations
@@ -8,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pysequoia import Cert
-from pysequoia.packet import PacketPile, Tag
 
+from coname.core import openpgp_framing
 from coname.errors import InvalidRequest
 
 KEY_NAME = "pgp"
@@ -38,32 +39,32 @@ class Certificate:
 def certificate(data: bytes) -> Certificate:
     """The one certificate in `data`, armoured or binary.
 
-    :raises InvalidRequest: there is none, there are several, or it is a secret key.
+    :raises InvalidRequest: there is none, there are several, it is a secret key, or it has more parts than can be read
+        in a short time.
     """
-    _refuse_secrets(data)
+    if _is_secret(data):
+        raise InvalidRequest(
+            "this is a SECRET OpenPGP key, which must never be published; export the public one "
+            "(gpg --export, without -secret-keys)"
+        )
     try:
-        found = Cert.split_bytes(data)
-    except RuntimeError as error:
-        raise InvalidRequest(f"not an OpenPGP certificate: {_first_line(error)}") from error
-    if len(found) != 1:
-        raise InvalidRequest(f"one OpenPGP certificate is expected, not {len(found)}")
-    try:
-        cert = Cert.from_bytes(data)  # stricter than splitting: nothing may follow
+        cert = Cert.from_bytes(openpgp_framing.binary(data))
+    except InvalidRequest as error:
+        raise InvalidRequest(f"not an OpenPGP certificate: {error}") from error
     except RuntimeError as error:
         raise InvalidRequest(f"not an OpenPGP certificate: {_first_line(error)}") from error
     return Certificate(bytes(cert), cert.fingerprint.upper(), tuple(str(each) for each in cert.user_ids))
 
 
-def _refuse_secrets(data: bytes) -> None:
+def _is_secret(data: bytes) -> bool:
+    """Whether it is a secret key, and nothing else is wrong before that shows."""
+    if b"-----BEGIN PGP PRIVATE KEY BLOCK-----" in data:
+        return True
+    secrets = (openpgp_framing.SECRET_KEY, openpgp_framing.SECRET_SUBKEY)
     try:
-        tags = [packet.tag for packet in PacketPile.from_bytes(data)]
-    except RuntimeError as error:
-        raise InvalidRequest(f"not an OpenPGP certificate: {_first_line(error)}") from error
-    if Tag.SecretKey in tags or Tag.SecretSubkey in tags:
-        raise InvalidRequest(
-            "this is a SECRET OpenPGP key, which must never be published; export the public one "
-            "(gpg --export, without -secret-keys)"
-        )
+        return any(packet.kind in secrets for packet in openpgp_framing.packets(data))
+    except InvalidRequest:
+        return False
 
 
 def _in_brackets(text: str) -> list[str]:

@@ -11,7 +11,9 @@ from pysequoia import Tsk
 
 from coname.client.console.documents import BROKEN_SUITE
 from coname.client.identity_store import IdentityFile
+from coname.core.hashes import profile_commitment
 from coname.errors import Overloaded, QuorumUnmet, TimedOut, Unreachable
+from coname.messages.client_pb2 import Entry, Profile
 from coname.messages.config_pb2 import VRF_2017
 from tests.client.commands import ALICE, CommandCase
 from tests.client.simulator import Realm
@@ -329,7 +331,7 @@ class OpenPgp(CommandCase):
 
     def test_two_certificates_are_refused(self) -> None:
         other = Tsk.generate("Bob <bob@example.com>").extract_certificate()
-        self.assertIn("not 2", self.refused(bytes(self.certificate) + bytes(other)))
+        self.assertIn("several certificates", self.refused(bytes(self.certificate) + bytes(other)))
 
     def test_something_else_is_refused_without_a_stack_trace(self) -> None:
         message = self.refused(b"not a certificate")
@@ -339,12 +341,60 @@ class OpenPgp(CommandCase):
     def test_a_truncated_certificate_is_refused(self) -> None:
         self.refused(bytes(self.certificate)[:-7])
 
+    def test_a_secret_subkey_after_a_public_key_is_refused(self) -> None:
+        self.assertIn("SECRET", self.refused(packet(6, b"key") + packet(7, b"secret")))
+
+    def test_an_armoured_certificate_of_two_is_refused(self) -> None:
+        other = Tsk.generate("Bob <bob@example.com>").extract_certificate()
+        self.refused((str(self.certificate) + str(other)).encode())
+
+    def test_a_certificate_that_would_take_minutes_to_parse_is_refused_for_its_size(self) -> None:
+        self.assertIn("at most 64 are taken", self.refused(slow_certificate(bytes(self.certificate))))
+
+    def test_packets_within_packets_are_refused_by_their_type(self) -> None:
+        self.assertIn("packet of type 8", self.refused(nested_packets(bytes(self.certificate))))
+
+    def found(self, content: bytes) -> str:
+        """What is said of a key that somebody else has published."""
+        index, _ = self.realm.vrf.prove(self.realm.secret, ALICE.encode())
+        profile = Profile(nonce=bytes(32), keys={"pgp": content}).SerializeToString()
+        entry = Entry(index=index, profile_commitment=profile_commitment(profile))
+        self.realm.entries[index], self.realm.profiles[index] = entry.SerializeToString(), profile
+        self.realm.close_epoch()
+        result = self.invoke("lookup", ALICE)
+        self.assertEqual(result.exit_code, 0, result.output)
+        return result.stdout
+
+    def test_a_strangers_slow_certificate_is_not_parsed_to_be_shown(self) -> None:
+        self.assertIn("at most 64 are taken", self.found(slow_certificate(bytes(self.certificate))))
+
+    def test_a_strangers_packets_within_packets_are_not_parsed_to_be_shown(self) -> None:
+        self.assertIn("packet of type 8", self.found(nested_packets(bytes(self.certificate))))
+
     def test_an_empty_file_is_refused(self) -> None:
         self.assertIn("is empty", self.refused(b""))
 
     def test_a_certificate_of_another_address_is_pointed_out(self) -> None:
         other = Tsk.generate("Bob <bob@example.com>").extract_certificate()
         self.assertIn(f"no user id of this certificate names {ALICE}", self.register(pgp=bytes(other)).stdout)
+
+
+def packet(kind: int, body: bytes) -> bytes:
+    """In the new format (RFC 9580, section 4.2)."""
+    return bytes([0xC0 | kind, 0xFF]) + len(body).to_bytes(4, "big") + body
+
+
+def slow_certificate(certificate: bytes) -> bytes:
+    """With 2,000 user ids, which Sequoia compares with one another."""
+    return certificate + b"".join(packet(13, b"%d" % number) for number in range(2000))
+
+
+def nested_packets(certificate: bytes) -> bytes:
+    """With compressed data in compressed data, 500 deep (not compressed in fact: algorithm 0)."""
+    body = packet(13, b"x")
+    for _ in range(500):
+        body = packet(8, b"\0" + body)
+    return certificate + body
 
 
 class Secrets(CommandCase):
