@@ -11,7 +11,7 @@ from zope.interface import Attribute, Interface
 
 if TYPE_CHECKING:
     from coname.keyserver.answers import Answer
-    from coname.messages.client_pb2 import LookupRequest, UpdateRequest
+    from coname.messages.client_pb2 import LookupRequest, SignedEpochHead, UpdateRequest
 
 
 class Put(NamedTuple):
@@ -135,4 +135,29 @@ class IKeyserver(Interface):
         """Admit, propose, wait until the requested quorum has ratified the epoch that holds the update.
 
         Fails with InvalidRequest, Refused and their kinds, Overloaded, TimedOut, Unavailable.
+        """
+
+
+class IVerification(Interface):
+    """What the front for verifiers is given: the verifier log (protocol section 7), and a place for ratifications."""
+
+    def published() -> int:
+        """How many steps may be shown: all before this index are durable, and none is an unratified head's."""
+
+    def read(start: int, most_bytes: int) -> Sequence[bytes]:
+        """Published steps from index `start` on, encoded, at least one if there is any, and no more after `most_bytes`.
+        Blocks for as long as reading takes: call it from a thread.
+
+        :raises coname.errors.Corrupt: stored data is damaged.
+        """
+
+    def whenPublished(index: int) -> Deferred[None]:
+        """Fires once `published()` is more than `index`; cancel it to wait no longer. Fails with `Unavailable` when
+        this replica stops."""
+
+    def pushRatification(verifier: int, signed: SignedEpochHead) -> Deferred[None]:
+        """Take the signature of the verifier whose certificate says that id. Fires once it is durable; at once if it
+        was there before.
+
+        Fails with InvalidRequest, Refused, Overloaded, TimedOut, Unavailable.
         """

@@ -94,7 +94,14 @@ class Config(_message.Message):
     def __init__(self, realms: _Optional[_Iterable[_Union[RealmConfig, _Mapping]]] = ...) -> None: ...
 
 class RealmConfig(_message.Message):
-    __slots__ = ("RealmName", "domains", "addr", "URL", "VRFPublic", "verification_policy", "epoch_time_to_live", "tree_nonce", "client_tls", "vrf_suite")
+    __slots__ = ("RealmName", "domains", "addr", "URL", "VRFPublic", "verification_policy", "epoch_time_to_live", "tree_nonce", "client_tls", "vrf_suite", "signer_names")
+    class SignerNamesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: int
+        value: str
+        def __init__(self, key: _Optional[int] = ..., value: _Optional[str] = ...) -> None: ...
     REALMNAME_FIELD_NUMBER: _ClassVar[int]
     DOMAINS_FIELD_NUMBER: _ClassVar[int]
     ADDR_FIELD_NUMBER: _ClassVar[int]
@@ -105,6 +112,7 @@ class RealmConfig(_message.Message):
     TREE_NONCE_FIELD_NUMBER: _ClassVar[int]
     CLIENT_TLS_FIELD_NUMBER: _ClassVar[int]
     VRF_SUITE_FIELD_NUMBER: _ClassVar[int]
+    SIGNER_NAMES_FIELD_NUMBER: _ClassVar[int]
     RealmName: str
     domains: _containers.RepeatedScalarFieldContainer[str]
     addr: str
@@ -115,7 +123,8 @@ class RealmConfig(_message.Message):
     tree_nonce: bytes
     client_tls: TLSConfig
     vrf_suite: VRFSuite
-    def __init__(self, RealmName: _Optional[str] = ..., domains: _Optional[_Iterable[str]] = ..., addr: _Optional[str] = ..., URL: _Optional[str] = ..., VRFPublic: _Optional[bytes] = ..., verification_policy: _Optional[_Union[_client_pb2.AuthorizationPolicy, _Mapping]] = ..., epoch_time_to_live: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., tree_nonce: _Optional[bytes] = ..., client_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., vrf_suite: _Optional[_Union[VRFSuite, str]] = ...) -> None: ...
+    signer_names: _containers.ScalarMap[int, str]
+    def __init__(self, RealmName: _Optional[str] = ..., domains: _Optional[_Iterable[str]] = ..., addr: _Optional[str] = ..., URL: _Optional[str] = ..., VRFPublic: _Optional[bytes] = ..., verification_policy: _Optional[_Union[_client_pb2.AuthorizationPolicy, _Mapping]] = ..., epoch_time_to_live: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., tree_nonce: _Optional[bytes] = ..., client_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., vrf_suite: _Optional[_Union[VRFSuite, str]] = ..., signer_names: _Optional[_Mapping[int, str]] = ...) -> None: ...
 
 class ReplicaConfig(_message.Message):
     __slots__ = ("keyserver_config", "replica_id", "signing_key_id", "public_addr", "public_tls", "verifier_addr", "verifier_tls", "hkp_addr", "hkp_tls", "httpfront_addr", "httpfront_tls", "raft_addr", "raft_tls", "leveldb_path", "raft_heartbeat", "lagging_verifier_scan", "client_timeout", "limits", "manhole")
@@ -160,7 +169,7 @@ class ReplicaConfig(_message.Message):
     def __init__(self, keyserver_config: _Optional[_Union[KeyserverConfig, _Mapping]] = ..., replica_id: _Optional[int] = ..., signing_key_id: _Optional[str] = ..., public_addr: _Optional[str] = ..., public_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., verifier_addr: _Optional[str] = ..., verifier_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., hkp_addr: _Optional[str] = ..., hkp_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., httpfront_addr: _Optional[str] = ..., httpfront_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., raft_addr: _Optional[str] = ..., raft_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., leveldb_path: _Optional[str] = ..., raft_heartbeat: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., lagging_verifier_scan: _Optional[int] = ..., client_timeout: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., manhole: _Optional[_Union[ManholeConfig, _Mapping]] = ...) -> None: ...
 
 class KeyserverConfig(_message.Message):
-    __slots__ = ("server_id", "realm", "vrf_key_id", "min_epoch_interval", "max_epoch_interval", "proposal_retry_interval", "initial_replicas", "registration_policy", "vrf_suite", "tree_nonce", "domains", "verification_policy")
+    __slots__ = ("server_id", "realm", "vrf_key_id", "min_epoch_interval", "max_epoch_interval", "proposal_retry_interval", "initial_replicas", "registration_policy", "vrf_suite", "tree_nonce", "domains", "verification_policy", "verifiers")
     SERVER_ID_FIELD_NUMBER: _ClassVar[int]
     REALM_FIELD_NUMBER: _ClassVar[int]
     VRF_KEY_ID_FIELD_NUMBER: _ClassVar[int]
@@ -173,6 +182,7 @@ class KeyserverConfig(_message.Message):
     TREE_NONCE_FIELD_NUMBER: _ClassVar[int]
     DOMAINS_FIELD_NUMBER: _ClassVar[int]
     VERIFICATION_POLICY_FIELD_NUMBER: _ClassVar[int]
+    VERIFIERS_FIELD_NUMBER: _ClassVar[int]
     server_id: int
     realm: str
     vrf_key_id: str
@@ -185,7 +195,16 @@ class KeyserverConfig(_message.Message):
     tree_nonce: bytes
     domains: _containers.RepeatedScalarFieldContainer[str]
     verification_policy: _client_pb2.AuthorizationPolicy
-    def __init__(self, server_id: _Optional[int] = ..., realm: _Optional[str] = ..., vrf_key_id: _Optional[str] = ..., min_epoch_interval: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., max_epoch_interval: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., proposal_retry_interval: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., initial_replicas: _Optional[_Iterable[_Union[Replica, _Mapping]]] = ..., registration_policy: _Optional[_Iterable[_Union[RegistrationPolicy, _Mapping]]] = ..., vrf_suite: _Optional[_Union[VRFSuite, str]] = ..., tree_nonce: _Optional[bytes] = ..., domains: _Optional[_Iterable[str]] = ..., verification_policy: _Optional[_Union[_client_pb2.AuthorizationPolicy, _Mapping]] = ...) -> None: ...
+    verifiers: _containers.RepeatedCompositeFieldContainer[Verifier]
+    def __init__(self, server_id: _Optional[int] = ..., realm: _Optional[str] = ..., vrf_key_id: _Optional[str] = ..., min_epoch_interval: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., max_epoch_interval: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., proposal_retry_interval: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., initial_replicas: _Optional[_Iterable[_Union[Replica, _Mapping]]] = ..., registration_policy: _Optional[_Iterable[_Union[RegistrationPolicy, _Mapping]]] = ..., vrf_suite: _Optional[_Union[VRFSuite, str]] = ..., tree_nonce: _Optional[bytes] = ..., domains: _Optional[_Iterable[str]] = ..., verification_policy: _Optional[_Union[_client_pb2.AuthorizationPolicy, _Mapping]] = ..., verifiers: _Optional[_Iterable[_Union[Verifier, _Mapping]]] = ...) -> None: ...
+
+class Verifier(_message.Message):
+    __slots__ = ("id", "public_keys")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    PUBLIC_KEYS_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    public_keys: _containers.RepeatedCompositeFieldContainer[_client_pb2.PublicKey]
+    def __init__(self, id: _Optional[int] = ..., public_keys: _Optional[_Iterable[_Union[_client_pb2.PublicKey, _Mapping]]] = ...) -> None: ...
 
 class Replica(_message.Message):
     __slots__ = ("id", "public_keys", "raft_addr")
@@ -300,7 +319,7 @@ class EmailProofBySAML(_message.Message):
     def __init__(self, allowed_domains: _Optional[_Iterable[str]] = ..., idp_metadata_url: _Optional[str] = ..., consumer_service_url: _Optional[str] = ..., service_provider_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., validity: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class VerifierConfig(_message.Message):
-    __slots__ = ("id", "signing_key_id", "realm", "tls", "keyserver_addr", "initial_keyserver_auth", "tree_nonce", "leveldb_path")
+    __slots__ = ("id", "signing_key_id", "realm", "tls", "keyserver_addr", "initial_keyserver_auth", "tree_nonce", "leveldb_path", "require_transcripts", "clock_tolerance", "sign_within", "evidence_folder", "metrics_addr")
     ID_FIELD_NUMBER: _ClassVar[int]
     SIGNING_KEY_ID_FIELD_NUMBER: _ClassVar[int]
     REALM_FIELD_NUMBER: _ClassVar[int]
@@ -309,6 +328,11 @@ class VerifierConfig(_message.Message):
     INITIAL_KEYSERVER_AUTH_FIELD_NUMBER: _ClassVar[int]
     TREE_NONCE_FIELD_NUMBER: _ClassVar[int]
     LEVELDB_PATH_FIELD_NUMBER: _ClassVar[int]
+    REQUIRE_TRANSCRIPTS_FIELD_NUMBER: _ClassVar[int]
+    CLOCK_TOLERANCE_FIELD_NUMBER: _ClassVar[int]
+    SIGN_WITHIN_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_FOLDER_FIELD_NUMBER: _ClassVar[int]
+    METRICS_ADDR_FIELD_NUMBER: _ClassVar[int]
     id: int
     signing_key_id: str
     realm: str
@@ -317,7 +341,12 @@ class VerifierConfig(_message.Message):
     initial_keyserver_auth: _client_pb2.AuthorizationPolicy
     tree_nonce: bytes
     leveldb_path: str
-    def __init__(self, id: _Optional[int] = ..., signing_key_id: _Optional[str] = ..., realm: _Optional[str] = ..., tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., keyserver_addr: _Optional[str] = ..., initial_keyserver_auth: _Optional[_Union[_client_pb2.AuthorizationPolicy, _Mapping]] = ..., tree_nonce: _Optional[bytes] = ..., leveldb_path: _Optional[str] = ...) -> None: ...
+    require_transcripts: bool
+    clock_tolerance: _client_pb2.Duration
+    sign_within: _client_pb2.Duration
+    evidence_folder: str
+    metrics_addr: str
+    def __init__(self, id: _Optional[int] = ..., signing_key_id: _Optional[str] = ..., realm: _Optional[str] = ..., tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., keyserver_addr: _Optional[str] = ..., initial_keyserver_auth: _Optional[_Union[_client_pb2.AuthorizationPolicy, _Mapping]] = ..., tree_nonce: _Optional[bytes] = ..., leveldb_path: _Optional[str] = ..., require_transcripts: _Optional[bool] = ..., clock_tolerance: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., sign_within: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., evidence_folder: _Optional[str] = ..., metrics_addr: _Optional[str] = ...) -> None: ...
 
 class CertificateAndKeyID(_message.Message):
     __slots__ = ("certificate", "key_id", "OCSP_staple")

@@ -25,17 +25,25 @@ _sym_db = _symbol_database.Default()
 from coname.messages import client_pb2 as coname_dot_messages_dot_client__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"coname/messages/verification.proto\x12\x05proto\x1a\x1c\x63oname/messages/client.proto\"9\n\x15VerifierStreamRequest\x12\r\n\x05start\x18\x01 \x01(\x04\x12\x11\n\tpage_size\x18\x02 \x01(\x04\"k\n\x0cVerifierStep\x12*\n\x06Update\x18\x01 \x01(\x0b\x32\x18.proto.SignedEntryUpdateH\x00\x12\'\n\x05\x45poch\x18\x02 \x01(\x0b\x32\x16.proto.SignedEpochHeadH\x00\x42\x06\n\x04type\"\t\n\x07Nothingb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"coname/messages/verification.proto\x12\x05proto\x1a\x1c\x63oname/messages/client.proto\"9\n\x15VerifierStreamRequest\x12\r\n\x05start\x18\x01 \x01(\x04\x12\x11\n\tpage_size\x18\x02 \x01(\x04\"\x98\x01\n\x0cVerifierStep\x12*\n\x06Update\x18\x01 \x01(\x0b\x32\x18.proto.SignedEntryUpdateH\x00\x12\'\n\x05\x45poch\x18\x02 \x01(\x0b\x32\x16.proto.SignedEpochHeadH\x00\x12+\n\ntranscript\x18\x64 \x01(\x0b\x32\x17.proto.SignedTranscriptB\x06\n\x04type\"}\n\nTranscript\x12\r\n\x05realm\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x14\n\x0chead_summary\x18\x03 \x01(\x0c\x12\x12\n\nfirst_step\x18\x04 \x01(\x04\x12\x11\n\thead_step\x18\x05 \x01(\x04\x12\x14\n\x0cupdates_hash\x18\x06 \x01(\x0c\"\x96\x01\n\x10SignedTranscript\x12\x12\n\ntranscript\x18\x01 \x01(\x0c\x12;\n\nsignatures\x18\x02 \x03(\x0b\x32\'.proto.SignedTranscript.SignaturesEntry\x1a\x31\n\x0fSignaturesEntry\x12\x0b\n\x03key\x18\x01 \x01(\x06\x12\r\n\x05value\x18\x02 \x01(\x0c:\x02\x38\x01\"\t\n\x07Nothingb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'coname.messages.verification_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_SIGNEDTRANSCRIPT_SIGNATURESENTRY']._loaded_options = None
+  _globals['_SIGNEDTRANSCRIPT_SIGNATURESENTRY']._serialized_options = b'8\001'
   _globals['_VERIFIERSTREAMREQUEST']._serialized_start=75
   _globals['_VERIFIERSTREAMREQUEST']._serialized_end=132
-  _globals['_VERIFIERSTEP']._serialized_start=134
-  _globals['_VERIFIERSTEP']._serialized_end=241
-  _globals['_NOTHING']._serialized_start=243
-  _globals['_NOTHING']._serialized_end=252
+  _globals['_VERIFIERSTEP']._serialized_start=135
+  _globals['_VERIFIERSTEP']._serialized_end=287
+  _globals['_TRANSCRIPT']._serialized_start=289
+  _globals['_TRANSCRIPT']._serialized_end=414
+  _globals['_SIGNEDTRANSCRIPT']._serialized_start=417
+  _globals['_SIGNEDTRANSCRIPT']._serialized_end=567
+  _globals['_SIGNEDTRANSCRIPT_SIGNATURESENTRY']._serialized_start=518
+  _globals['_SIGNEDTRANSCRIPT_SIGNATURESENTRY']._serialized_end=567
+  _globals['_NOTHING']._serialized_start=569
+  _globals['_NOTHING']._serialized_end=578
 # @@protoc_insertion_point(module_scope)
