@@ -15,15 +15,22 @@ The library, in a program on Twisted::
 
 and on asyncio: ``txaio.use_asyncio()``, `connect_grpc`, and ``await client.lookup(…)``.
 
-Importing this package imports neither Twisted nor asyncio's event loop; the transports do.
+Importing this package imports neither Twisted nor asyncio's event loop; the transports do. Each name is imported when
+it is first used, so that ``coname --help`` need not wait for what it does not use.
 """
 
-from coname.client.client import Client
-from coname.client.identity import Identity
-from coname.client.identity_store import IdentityFile, MemoryIdentity
-from coname.client.planning import AlreadyRegistered, Change, NotOwner
-from coname.client.results import Outcome, Result
-from coname.client.state import FolderRecords, MemoryRecords, PinnedState
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from coname.client.client import Client
+    from coname.client.identity import Identity
+    from coname.client.identity_store import IdentityFile, MemoryIdentity
+    from coname.client.planning import AlreadyRegistered, Change, NotOwner
+    from coname.client.results import Outcome, Result
+    from coname.client.state import FolderRecords, MemoryRecords, PinnedState
 
 __all__ = [
     "AlreadyRegistered",
@@ -39,3 +46,26 @@ __all__ = [
     "PinnedState",
     "Result",
 ]
+
+_MODULES = {
+    "client": ("Client",),
+    "identity": ("Identity",),
+    "identity_store": ("IdentityFile", "MemoryIdentity"),
+    "planning": ("AlreadyRegistered", "Change", "NotOwner"),
+    "results": ("Outcome", "Result"),
+    "state": ("FolderRecords", "MemoryRecords", "PinnedState"),
+}
+"""Which module each of the names is in."""
+
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    """One of the names above, imported now (PEP 562)."""
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

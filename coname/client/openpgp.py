@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pysequoia import Cert
-
 from coname.core import openpgp_framing
 from coname.errors import InvalidRequest
 
@@ -47,6 +45,8 @@ def certificate(data: bytes) -> Certificate:
             "this is a SECRET OpenPGP key, which must never be published; export the public one "
             "(gpg --export, without -secret-keys)"
         )
+    from pysequoia import Cert  # here, for most commands show no certificate
+
     try:
         cert = Cert.from_bytes(openpgp_framing.binary(data))
     except InvalidRequest as error:

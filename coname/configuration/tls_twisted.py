@@ -1,0 +1,110 @@
+"""What Twisted is given of a `TlsIdentity`: options for its servers and for its clients."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from OpenSSL import SSL, crypto
+from twisted.internet import ssl
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IOpenSSLContextFactory
+from zope.interface import implementer
+
+from coname.messages import config_pb2 as pb
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cryptography import x509
+
+    from coname.configuration.tls import Credential, TlsIdentity
+
+TLS13_CIPHERS = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
+"""All there are that Twisted's OpenSSL offers; they need no choice."""
+
+
+def server_options(identity: TlsIdentity, protocols: Sequence[bytes]) -> IOpenSSLContextFactory:
+    """See `TlsIdentity.server_options`."""
+    others = [(one, _server_context(identity, one, protocols, None)) for one in identity.credentials]
+
+    def context_for(name: bytes | None) -> SSL.Context | None:
+        wanted = (name or b"").decode("ascii", "replace")
+        return next((factory.getContext() for one, factory in others if one.covers(wanted)), None)
+
+    return _server_context(identity, identity.credentials[0], protocols, context_for if len(others) > 1 else None)
+
+
+def client_options(identity: TlsIdentity, hostname: str, protocols: Sequence[bytes]) -> IOpenSSLClientConnectionCreator:
+    """See `TlsIdentity.client_options`."""
+    return ssl.optionsForClientTLS(
+        identity.server_name or hostname,
+        trustRoot=_trust(identity.root_cas) if identity.root_cas else ssl.platformTrust(),
+        acceptableProtocols=list(protocols) or None,
+        extraCertificateOptions=_common(identity, identity.credentials[0] if identity.credentials else None),
+    )
+
+
+def _server_context(
+    identity: TlsIdentity, credential: Credential, protocols: Sequence[bytes], choose: Any
+) -> _ServerContext:
+    asked: dict[str, Any] = {}
+    if identity.client_auth in (pb.VERIFY_CLIENT_CERT_IF_GIVEN, pb.REQUIRE_AND_VERIFY_CLIENT_CERT):
+        asked["trustRoot"] = _trust(identity.client_cas)
+    options = ssl.CertificateOptions(
+        **_common(identity, credential),
+        **asked,
+        acceptableProtocols=list(protocols) or None,
+        contextForServerName=choose,
+    )
+    return _ServerContext(options, identity.client_auth, protocols)
+
+
+def _common(identity: TlsIdentity, credential: Credential | None) -> dict[str, Any]:
+    """What Twisted's options take for servers and clients alike."""
+    options: dict[str, Any] = {
+        "raiseMinimumTo": ssl.TLSVersion.TLSv1_3 if identity.only_tls13 else ssl.TLSVersion.TLSv1_2,
+        "acceptableCiphers": _acceptable(identity.ciphers + TLS13_CIPHERS),
+        "enableSessionTickets": identity.session_tickets,
+    }
+    if identity.only_tls12:
+        options["lowerMaximumSecurityTo"] = ssl.TLSVersion.TLSv1_2
+    if credential is not None:
+        leaf, *others = credential.chain
+        options |= {"privateKey": credential.key, "certificate": leaf, "extraCertChain": others}
+    return options
+
+
+@implementer(IOpenSSLContextFactory)
+class _ServerContext:
+    """Twisted's options, and the modes that they lack: a certificate that need not be given, or need not verify.
+
+    Twisted's own choice among ALPN protocols needs its own way of making connections, and fails the handshake without;
+    it also answers a client of other protocols only with an empty name. So the choice is made here.
+    """
+
+    def __init__(self, options: ssl.CertificateOptions, client_auth: int, protocols: Sequence[bytes]) -> None:
+        self._context = options.getContext()
+        none: Any = SSL.NO_OVERLAPPING_PROTOCOLS
+        self._context.set_alpn_select_callback(
+            lambda _, offered: next((one for one in protocols if one in offered), none)
+        )
+        if client_auth == pb.VERIFY_CLIENT_CERT_IF_GIVEN:
+            self._context.set_verify(SSL.VERIFY_PEER, lambda *results: bool(results[-1]))
+        elif client_auth == pb.REQUEST_CLIENT_CERT:
+            self._context.set_verify(SSL.VERIFY_PEER, lambda *_: True)
+        elif client_auth == pb.REQUIRE_ANY_CLIENT_CERT:
+            self._context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *_: True)
+
+    def getContext(self) -> SSL.Context:
+        """The one context that all connections share."""
+        return self._context
+
+
+def _trust(authorities: Sequence[x509.Certificate]) -> Any:
+    """Exactly these `authorities`, for Twisted."""
+    roots = [ssl.Certificate(crypto.X509.from_cryptography(one)) for one in authorities]
+    return ssl.trustRootFromCertificates(roots)
+
+
+def _acceptable(ciphers: Sequence[str]) -> Any:
+    """Exactly these `ciphers`, by OpenSSL's names, for Twisted."""
+    return ssl.AcceptableCiphers.fromOpenSSLCipherString(":".join(ciphers))
