@@ -8,29 +8,23 @@ replica leaves the log, then the database is closed.
 
 from __future__ import annotations
 
-import asyncio
-import os
 import signal
-import sys
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import uvloop
-from twisted.application.service import IService, Service
+from twisted.application.service import IService
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
-from twisted.internet.error import CannotListenError
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python import usage
-from twisted.python.failure import Failure
 
 from coname import garbage
 from coname.config import ReplicaSettings, load_replica
 from coname.core.signatures import SigningKey
 from coname.core.types import KeyId
 from coname.core.vrf import suite
-from coname.errors import ConameError, Misconfigured
+from coname.errors import Misconfigured
 from coname.keyserver.administration import Administration
 from coname.keyserver.admission import Admission, Registration
 from coname.keyserver.epochs import EpochIntervals
@@ -41,6 +35,7 @@ from coname.keyserver.replica import Parts, Replica, Timing
 from coname.keyserver.verified import RememberedSignatures
 from coname.messages.client_pb2 import AuthorizationPolicy
 from coname.messages.config_pb2 import RealmConfig
+from coname.process import ProcessService, install_reactor
 from coname.protocols.grpc_public import GrpcService
 from coname.protocols.hkp import HkpService
 from coname.protocols.https import HttpsService
@@ -48,28 +43,6 @@ from coname.protocols.manhole import ManholeService
 from coname.replication.single import SingleLog
 from coname.storage.leveldb import LevelDBStore
 from coname.storage.tree import MerkleTree
-
-WRONG_REACTOR = (
-    "coname runs on Twisted's asyncio reactor, and another one was chosen already; call it as "
-    "`twistd --reactor=asyncio coname …`, or without --reactor"
-)
-
-
-def install_reactor() -> None:
-    """Install the asyncio reactor, which gRPC shares, unless it is installed already.
-
-    :raises usage.UsageError: another reactor was installed before.
-    """
-    from twisted.internet import asyncioreactor
-
-    if "twisted.internet.reactor" not in sys.modules:
-        loop = uvloop.new_event_loop()  # asyncio's own takes a tenth more of the processor for the same requests
-        asyncio.set_event_loop(loop)
-        asyncioreactor.install(loop)
-        # Twisted asks the wall clock, and a step of that would hold back, or hurry, every timer by as much.
-        sys.modules["twisted.internet.reactor"].seconds = time.monotonic  # type: ignore[attr-defined]
-    elif not isinstance(sys.modules["twisted.internet.reactor"], asyncioreactor.AsyncioSelectorReactor):
-        raise usage.UsageError(WRONG_REACTOR)
 
 
 class Options(usage.Options):
@@ -134,46 +107,25 @@ class Front(Protocol):
     def stopService(self) -> Deferred[None] | None: ...
 
 
-class StartFailed(Exception):
-    """The process ends because it could not start."""
-
-
-class KeyserverService(Service):
+class KeyserverService(ProcessService):
     """A replica and its fronts, from opening the database to closing it.
 
     :ivar replica: the replica, while the service runs.
     :ivar fronts: what listens, by name.
     """
 
+    what = "the keyserver"
     _log = Logger()
 
     def __init__(self, settings: ReplicaSettings, reactor: Any) -> None:
+        super().__init__(reactor)
         self._settings = settings
-        self._reactor = reactor
         self._store: LevelDBStore | None = None
         self.replica: Replica | None = None
         self.fronts: dict[str, Front] = {}
-        self._starting = True  # startService has not returned yet
-        self._reason = ""  # why it could not start
 
-    def startService(self) -> None:
-        """Open everything. What fails here ends the process, with the reason as its last line."""
-        super().startService()
-        for warning in [*self._settings.warnings, *missing_proofs(self._settings)]:
-            self._log.warn("{path}: {warning}", path=self._settings.path, warning=warning)
-        started = Deferred.fromCoroutine(self._start())
-        started.addErrback(self._failed)
-        self._starting = False
-        if self._reason:
-            sys.tracebacklimit = 0  # the reason says it all; twistd passes it on to the caller of a daemon, too
-            raise StartFailed(self._reason)
-
-    def stopService(self) -> Deferred[None]:
-        """Finish what was begun, then close everything. Fires when nothing is left open."""
-        super().stopService()
-        return Deferred.fromCoroutine(self._stop())
-
-    async def _stop(self) -> None:
+    async def stop(self) -> None:
+        """The fronts first, then the replica, then the database."""
         await gatherResults([maybeDeferred(front.stopService) for front in self.fronts.values()])
         if self.replica is not None:
             await self.replica.stop()
@@ -181,7 +133,10 @@ class KeyserverService(Service):
             self._store.close()
         self._log.info("The keyserver of {realm} has stopped", realm=self._settings.realm)
 
-    async def _start(self) -> None:
+    async def start(self) -> None:
+        """The database, the replica, then the fronts."""
+        for warning in [*self._settings.warnings, *missing_proofs(self._settings)]:
+            self._log.warn("{path}: {warning}", path=self._settings.path, warning=warning)
         self._store = open_store(self._settings)
         parts = make_parts(self._settings, self._store, self._reactor)
         self.replica = replica = Replica(parts)
@@ -203,19 +158,6 @@ class KeyserverService(Service):
 
         signal.signal(signal.SIGUSR1, turn)
         signal.signal(signal.SIGUSR2, turn)
-
-    def _failed(self, failure: Failure) -> None:
-        """End the process with status 1, and the reason as the last thing it says."""
-        if isinstance(failure.value, ConameError | OSError | CannotListenError):
-            self._reason = f"the keyserver could not start: {failure.value}"
-        else:
-            self._log.failure("The keyserver could not start", failure=failure)
-            self._reason = "the keyserver could not start, for the reason above"
-        if self._starting:
-            return
-        self._log.critical("{reason}", reason=self._reason)
-        self._reactor.addSystemEventTrigger("after", "shutdown", os._exit, 1)
-        self._reactor.stop()
 
 
 def open_store(settings: ReplicaSettings) -> LevelDBStore:

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 PROGRAM = """
 import time
-from coname.service import install_reactor
+from coname.process import install_reactor
 install_reactor()
 from twisted.internet import reactor
 time.time = lambda: -3600.0  # the wall clock is set back by decades
