@@ -145,11 +145,18 @@ class Demonstration:
         for listener, what in (
             (settings.public, "gRPC, which `coname` speaks"),
             (settings.httpfront, f"HTTPS: curl --cacert {authority} https://%s/status"),
-            (settings.hkp, "HKP, for GnuPG and mail programs: hkps://%s"),
+            (
+                settings.hkp,
+                f"HKP: curl --cacert {authority} 'https://%s/pks/lookup?op=get&options=mr&search={ADDRESS}'",
+            ),
         ):
             if listener is not None:
                 address = str(listener.address)
                 self._screen.print(f"  {address}  {what.replace('%s', address)}", markup=False, soft_wrap=True)
+        if settings.hkp is not None:
+            self._screen.print(
+                "    (GnuPG asks no server at localhost or 127.0.0.1; `coname init --host` takes others)"
+            )
         if settings.manhole is not None:
             self._screen.print(
                 f"  {settings.manhole.address}  the operator's console over SSH, for the keys in "
