@@ -93,7 +93,7 @@ def plan_registration(
     if pending is not None and pending.entry.version > 0:
         raise Refused(
             f"{before.address} has no entry in epoch {before.epoch}, though this identity has changed one already; "
-            "if the realm was set up anew, register with a new identity file (--identity)"
+            "if the realm was set up anew, register with a new identity"
         )
     if pending is None or pending.entry.index != before.verified.index or pending.profile_keys != dict(keys):
         policy = sole_key_policy(identity.keys[-1])

@@ -15,22 +15,19 @@ MAX_PROOF_BYTES = 8 * 1024 * 1024
 
 
 def parse_proof(data: bytes) -> LookupProof:
-    """The proof in `data`, in either form.
+    """The proof in `data`, in either form, or in the document that ``coname lookup --json`` prints.
 
-    :raises ProofInvalid: step "form": it is neither.
+    :raises ProofInvalid: step "form": it is none of them.
     """
-    return proof_from_json(data) if _is_json(data) else proof_from_binary(data)
-
-
-def _is_json(data: bytes) -> bool:
-    """A proof in binary form holds hashes, hence is hardly ever JSON; its first bytes may well look like it."""
     if not data.lstrip().startswith(b"{"):
-        return False
+        return proof_from_binary(data)
     try:
-        json.loads(data)
+        content = json.loads(data)
     except (ValueError, RecursionError):
-        return not _is_binary(data)
-    return True
+        # A proof in binary form holds hashes, hence is hardly ever JSON; its first bytes may well look like it.
+        return proof_from_binary(data) if _is_binary(data) else proof_from_json(data)
+    within = content.get("proof") if "schema" in content else None  # no field of a proof has either name
+    return proof_from_json(data if within is None else json.dumps(within).encode())
 
 
 def _is_binary(data: bytes) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 from pysequoia import Tsk
@@ -12,6 +13,7 @@ from pysequoia import Tsk
 from coname.client.console.documents import BROKEN_SUITE
 from coname.client.identity_store import IdentityFile
 from coname.core.hashes import profile_commitment
+from coname.core.signatures import SigningKey
 from coname.errors import Overloaded, QuorumUnmet, TimedOut, Unreachable
 from coname.messages.client_pb2 import Entry, Profile
 from coname.messages.config_pb2 import VRF_2017
@@ -271,6 +273,77 @@ class Words(CommandCase):
         output = self.invoke("lookup", ALICE).stdout
         self.assertIn("a[red]", output)
         self.assertNotIn("\x1b", output)
+
+
+class Advice(CommandCase):
+    """What is said beside an error: what is wrong, where, and what would be right."""
+
+    def test_a_mistyped_command_is_told_which_was_meant(self) -> None:
+        self.assertIn("did you mean lookup?", self.invoke("loookup", ALICE).stderr)
+
+    def test_no_epoch_is_told_what_one_is(self) -> None:
+        for number in ("0", "-1", "x", "1.5", "18446744073709551616", "\u0663"):
+            result = self.invoke("lookup", ALICE, f"--epoch={number}")
+            self.assertEqual(result.exit_code, 2)
+            self.assertIn("is no epoch: they are numbered 1, 2, 3", result.stderr)
+
+    def test_an_address_of_no_realm_is_told_which_domains_there_are_and_where_that_stands(self) -> None:
+        message = self.invoke("lookup", "alice@elsewhere.org").stderr
+        self.assertIn(f"'elsewhere.org': {self.folder / 'config.json'} has example.com", message)
+
+    def test_each_mistake_in_a_configuration_names_the_file(self) -> None:
+        path = self.file("wrong.json", b'{"realms": [{"RealmNam": "x"}, {"URLL": "y"}]}')
+        lines = self.invoke("lookup", ALICE, "--config", path).stderr.splitlines()
+        self.assertGreater(len(lines), 1)
+        self.assertEqual([line for line in lines if not line.startswith(f"error: {path}: realms")], [])
+
+    def test_a_mistake_that_names_the_file_already_does_not_name_it_twice(self) -> None:
+        path = self.file("wrong.json", b"{")
+        self.assertEqual(self.invoke("lookup", ALICE, "--config", path).stderr.count(path), 1)
+
+    def test_a_replicas_configuration_is_told_apart(self) -> None:
+        path = self.file("replica.json", b'{"replica_id": "1", "keyserver_config": {}, "leveldb_path": "db"}')
+        (line,) = self.invoke("lookup", ALICE, "--config", path).stderr.splitlines()
+        self.assertIn(f"{path} is the configuration of a replica; a client's is wanted", line)
+
+    def test_a_key_that_is_not_there_is_the_headline_and_no_other_is_shown(self) -> None:
+        self.register(ssh=b"ssh-ed25519 AAAA")
+        lines = self.invoke("lookup", ALICE, "--key", "pgp").stderr.splitlines()
+        self.assertEqual(lines[0], f"{ALICE}: proved to have no key pgp in epoch 2 of realm testing")
+        self.assertFalse([line for line in lines if "AAAA" in line])
+
+    def test_an_answer_that_is_too_old_may_be_the_clocks_fault(self) -> None:
+        self.realm.now += 4000
+        self.assertIn("the clock of this machine is wrong", self.invoke("lookup", ALICE).stderr)
+
+    def test_after_a_refused_update_it_is_said_that_it_is_kept_and_what_to_do(self) -> None:
+        self.register()
+        self.realm.refuse_update = QuorumUnmet("no epoch has these signatures")
+        result = self.invoke("update", ALICE, "--rotate")
+        self.assertEqual(result.exit_code, 5)
+        self.assertIn("The update is kept", result.stderr)
+        self.assertEqual(self.invoke("update", ALICE, "--rotate").exit_code, 0)
+
+    def test_after_a_refused_lookup_nothing_is_said_of_updates(self) -> None:
+        self.realm.refuse = QuorumUnmet("no epoch has these signatures")
+        self.assertNotIn("update", self.invoke("lookup", ALICE).stderr)
+
+    def test_a_key_that_stays_is_not_said_to_be_made(self) -> None:
+        """The update that overtakes a refused rotation leaves the old key in force."""
+        self.register()
+        self.realm.refuse_update = QuorumUnmet("no epoch has these signatures")
+        self.invoke("update", ALICE, "--rotate")
+        result = self.invoke("update", ALICE, "--remove", "ssh")
+        self.assertEqual(result.exit_code, 0)
+        self.assertNotIn("made signing key", result.stdout)
+
+    def test_an_identity_that_does_not_own_the_entry_is_told_where_to_look(self) -> None:
+        self.register()
+        identity = IdentityFile(self.folder / "identity.json")
+        identity.save(replace(identity.load(), keys=(SigningKey.generate(),)))
+        result = self.invoke("update", ALICE, "--remove", "ssh")
+        self.assertEqual(result.exit_code, 5)
+        self.assertIn("--identity FILE", result.stderr)
 
 
 class BrokenSuite(CommandCase):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
+import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import termios
 from typing import Any
 
 from google.protobuf import json_format
@@ -172,17 +176,29 @@ class Offline(ProcessCase):
 
 
 class OnATerminal(ProcessCase):
-    def test_colour_and_ticks(self) -> None:
-        self.serve()
+    def shown(self, columns: int, *arguments: str) -> tuple[int, str]:
+        """The exit status, and what stands on a terminal of that width."""
         master, slave = pty.openpty()
-        command = [sys.executable, "-m", "coname.client.cli", "lookup", ALICE]
-        environ = self.environ(TERM="xterm-256color", COLUMNS="100", LANG="C.UTF-8", NO_COLOR="")
-        process = subprocess.Popen(command, env=environ, stdout=slave, stdin=slave)
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        command = [sys.executable, "-m", "coname.client.cli", *arguments]
+        environ = self.environ(TERM="xterm-256color", LANG="C.UTF-8", NO_COLOR="")
+        environ.pop("COLUMNS", None)
+        process = subprocess.Popen(command, env=environ, stdin=slave, stdout=slave, stderr=slave)
         os.close(slave)
         output = _read_all(master)
-        self.assertEqual(process.wait(timeout=60), 1)
-        self.assertIn("\x1b[", output)
-        self.assertIn("✓", output)
+        return process.wait(timeout=60), output
+
+    def test_colour_ticks_and_hashes_that_fit(self) -> None:
+        self.serve()
+        for columns in (80, 120):
+            status, output = self.shown(columns, "lookup", ALICE)
+            self.assertEqual(status, 1, output)
+            self.assertIn("\x1b[", output)
+            self.assertIn("✓", output)
+            lines = re.sub(r"\x1b\[[0-9;]*m", "", output).splitlines()
+            self.assertIn("proved absent", lines[0])
+            self.assertRegex(output, r"\b[0-9a-f]{16}… ")
+            self.assertEqual([line for line in lines if len(line) > columns or re.search("[0-9a-f]{21}", line)], [])
 
 
 def _read_all(descriptor: int) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from tests import vectors
 from tests.client.commands import ALICE, CommandCase
+from tests.client.simulator import Realm
 
 
 class Vectors(CommandCase):
@@ -90,6 +91,35 @@ class Stored(CommandCase):
 
     def test_the_address_is_canonicalised(self) -> None:
         self.assertEqual(self.json("verify-proof", "Alice@Example.COM", self.path)["address"], ALICE)
+
+    def test_what_lookup_prints_with_json_is_a_stored_proof(self) -> None:
+        self.register()
+        path = self.file("document", self.invoke("lookup", ALICE, "--json").stdout_bytes)
+        self.assertEqual(self.json("verify-proof", ALICE, path)["outcome"], "present")
+
+    def test_what_lookup_prints_of_an_error_is_none(self) -> None:
+        path = self.file("document", self.invoke("lookup", "alice", "--json").stdout_bytes)
+        self.assertEqual(self.invoke("verify-proof", ALICE, path).exit_code, 3)
+
+    def advised(self, *arguments: str) -> str:
+        """What is said of a file that proves nothing; never of a server, for none is asked."""
+        result = self.invoke("verify-proof", *arguments)
+        self.assertEqual(result.exit_code, 3)
+        self.assertNotIn("server", result.stderr)
+        return result.stderr
+
+    def test_a_stale_one_may_be_verified_as_of_then(self) -> None:
+        self.assertIn("--at TIME", self.advised(ALICE, self.path, "--at", "1900009999"))
+
+    def test_one_of_another_address_answers_another_question(self) -> None:
+        self.assertIn("another question", self.advised("bob@example.com", self.path))
+
+    def test_one_of_another_realm_proves_nothing(self) -> None:
+        self.write_config(Realm().config())
+        self.assertIn("It proves nothing", self.advised(ALICE, self.path))
+
+    def test_what_is_none_says_how_to_get_one(self) -> None:
+        self.assertIn("coname lookup ADDRESS --json", self.advised(ALICE, self.file("text", b"hello")))
 
     def test_the_proof_of_a_lookup_can_be_verified_again(self) -> None:
         self.register()

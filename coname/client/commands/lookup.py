@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,10 +15,23 @@ from coname.client.console.session import ask, find_target
 from coname.client.results import Result
 
 
+class EpochType(click.ParamType[int]):
+    """An epoch's number."""
+
+    name = "N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """A number from 1 to what fits 64 bits."""
+        text = str(value)
+        if not (text.isascii() and text.isdigit() and len(text) <= 20 and 0 < int(text) < 2**64):
+            self.fail(f"{text!r} is no epoch: they are numbered 1, 2, 3, …", param, ctx)
+        return int(text)
+
+
 @click.command()
 @click.argument("address")
 @click.option("--key", "key_name", metavar="NAME", help="Print only that key, as its raw bytes; words to stderr.")
-@click.option("--epoch", type=click.IntRange(1, 2**64 - 1), default=None, help="As of that epoch, not the latest.")
+@click.option("--epoch", type=EpochType(), default=None, help="As of that epoch, not the latest.")
 @options.network
 @options.common
 @click.pass_context
@@ -51,6 +65,4 @@ def _one_key(report: Report, result: Result, name: str, raw: bool) -> None:
         stream = sys.stdout.buffer
         stream.write(result.keys[name])
         stream.flush()
-    elif result.present and not found:
-        report.note(f"{result.address} has no key {name}: proved absent")
     report.result(result, only=name, status=Exit.DONE if found else Exit.ABSENT)

@@ -59,10 +59,12 @@ def verify_proof(
 ) -> None:
     """Verify a stored answer to a lookup of ADDRESS: FILE in JSON or binary, - for standard input.
 
+    What `coname lookup ADDRESS --json` prints is one.
+
     Nothing is asked of a server, and remembered epoch heads play no part. Exit status: 0 it proves the address present,
     1 it proves it absent, 2 usage, 3 it proves nothing.
     """
-    report = Report("verify-proof", as_json)
+    report = Report("verify-proof", as_json, stored=True)
     with report.errors():
         target = find_target(config_path, address)
         data = file.read(MAX_PROOF_BYTES + 1)

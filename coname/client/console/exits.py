@@ -57,17 +57,3 @@ _BY_CLASS: tuple[tuple[type[errors.ConameError], Exit], ...] = (
 def status_of(error: errors.ConameError) -> Exit:
     """The exit status for `error`; what is not told apart was refused by the server."""
     return next((status for kind, status in _BY_CLASS if isinstance(error, kind)), Exit.REFUSED)
-
-
-def advice(error: errors.ConameError) -> str:
-    """What to do about it: a sentence, or nothing where the error says it all."""
-    if isinstance(error, errors.ProofInvalid):
-        return "Do not use what the server says. It, or somebody on the way to it, may be lying: ask its operator."
-    if isinstance(error, errors.TimedOut | errors.Unavailable | errors.Unreachable):
-        return "Nothing is lost: the same command can be given again."
-    if isinstance(error, errors.Corrupt):
-        return (
-            "Restore the file from a backup. Remembered epoch heads may also be removed, which begins the memory anew; "
-            "an identity may not: it holds the only keys that can change the entry."
-        )
-    return ""

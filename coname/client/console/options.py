@@ -103,7 +103,9 @@ def network(command: Callable[..., None]) -> Callable[..., None]:
         metavar="SECONDS",
         help="How long to wait for an answer. [default: 15 for a lookup, 45 for an update]",
     )(decorated)
-    return click.option("--https", is_flag=True, help="Ask at the realm's URL even if it has an addr.")(decorated)
+    return click.option(
+        "--https", is_flag=True, help="Ask over HTTPS, at the realm's URL, even if it has a gRPC addr."
+    )(decorated)
 
 
 def identity(command: F) -> F:

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
+from coname.client.console.advice import advice
 from coname.client.console.documents import (
     SCHEMA,
     error_document,
@@ -17,7 +18,7 @@ from coname.client.console.documents import (
     result_document,
     warnings,
 )
-from coname.client.console.exits import Exit, UsageMistake, advice, status_of
+from coname.client.console.exits import Exit, UsageMistake, status_of
 from coname.client.console.words import Words
 from coname.client.identity import Identity
 from coname.client.results import Result
@@ -30,13 +31,16 @@ class Report:
     :param command: its name.
     :param as_json: one JSON object on standard output, and nothing else.
     :param quiet: words go to standard error, because standard output is for bytes.
+    :param stored: it is about a stored proof; no server is asked.
     """
 
-    def __init__(self, command: str, as_json: bool, quiet: bool = False) -> None:
+    def __init__(self, command: str, as_json: bool, quiet: bool = False, stored: bool = False) -> None:
         self._command = command
+        self._stored = stored
         self._json = as_json
         self._words = Words(error=quiet)
         self._identity: dict[str, Any] | None = None
+        self._pending = False
 
     @contextmanager
     def errors(self) -> Iterator[None]:
@@ -61,9 +65,10 @@ class Report:
 
         :param stored: it has just been stored there, rather than read.
         """
-        before, self._identity = self._identity, identity_document(identity, path)
+        known = [] if self._identity is None else self._identity["key_ids"]
+        self._identity, self._pending = identity_document(identity, path), identity.pending is not None
         signing_key = self._identity["key_ids"][-1]
-        if before is not None and signing_key == before["key_ids"][-1]:
+        if signing_key in known:
             return
         if stored:
             self.note(f"made signing key {signing_key}, which is in {path}: keep a copy of that file")
@@ -80,16 +85,16 @@ class Report:
         if self._json:
             self._document(result_document(result, only), status)
         else:
-            self._tell(result)
+            self._tell(result, only)
         raise click.exceptions.Exit(status)
 
-    def _tell(self, result: Result) -> None:
+    def _tell(self, result: Result, only: str | None) -> None:
         if result.asked != result.address:
             self._words.line(f"{result.asked} was asked for in its canonical form, {result.address}", "yellow")
-        self._words.headline(result)
+        self._words.headline(result, only)
         self._words.steps(result.steps)
         self._words.gap()
-        self._words.keys(result)
+        self._words.keys(result, only)
         self._words.entry(result)
         for warning in warnings(result):
             self._words.line(f"warning: {warning}", "bold red")
@@ -109,8 +114,9 @@ class Report:
         what = f"not verified ({error.step})" if isinstance(error, ProofInvalid) else "error"
         for mistake in mistakes:
             words.line(f"{what}: {mistake}", "bold red")
-        if advice(error):
-            words.line(advice(error))
+        what_to_do = advice(error, self._stored, self._pending)
+        if what_to_do:
+            words.line(what_to_do)
 
     def _document(self, content: dict[str, Any], status: Exit) -> None:
         head = {"schema": SCHEMA, "command": self._command, "exit_status": int(status)}

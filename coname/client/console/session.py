@@ -48,12 +48,32 @@ def find_target(config_path: Path | None, asked: str) -> Target:
     path = places.config_file() if config_path is None else config_path
     if config_path is None and not path.exists():
         raise UsageMistake(f"no configuration: give --config FILE, set CONAME_CONFIG, or put one at {path}")
-    config = load_client(path)
+    config = _load(path)
     try:
         address = canonical(asked)
-        return Target(config, path.absolute().parent, realm_for(config, address), asked, address)
     except InvalidRequest as error:
         raise UsageMistake(str(error)) from error
+    try:
+        return Target(config, path.absolute().parent, realm_for(config, address), asked, address)
+    except InvalidRequest as error:
+        known = sorted({domain for realm in config.realms for domain in realm.domains})
+        raise UsageMistake(f"{error}: {path} has {', '.join(known)}") from error
+
+
+def _load(path: Path) -> Config:
+    """The configuration in the file `path`, which every mistake names.
+
+    :raises Misconfigured: it is wrong.
+    """
+    try:
+        return load_client(path)
+    except Misconfigured as error:
+        if any(mistake.startswith("replica_id:") for mistake in error.mistakes):
+            raise Misconfigured(
+                [f"{path} is the configuration of a replica; a client's is wanted, as `coname init` puts in client/"]
+            ) from error
+        named = [each if each.startswith(str(path)) else f"{path}: {each}" for each in error.mistakes]
+        raise Misconfigured(named) from error
 
 
 def ask(ctx: click.Context, target: Target, network: Network, job: Callable[[Client], Awaitable[Result]]) -> Result:

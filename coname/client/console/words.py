@@ -5,6 +5,7 @@ Text from elsewhere (key names, user ids, sentences of servers) is printed witho
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
@@ -26,8 +27,15 @@ _HEADLINES = {
     Outcome.UNCHANGED: "{address}: nothing left to do, this is in force in epoch {epoch} of realm {realm}",
 }
 
+_NO_SUCH_KEY = "{address}: proved to have no key {name} in epoch {epoch} of realm {realm}"
+
 SHOWN_CHARACTERS = 60
 """Of a key that is text; the whole of it is what ``lookup --key`` prints."""
+
+SHOWN_DIGITS = 16
+"""Of a hash, on a terminal: enough to compare by eye. A pipe gets all of it, as does ``--json``."""
+
+_HASH = re.compile(r"\b[0-9a-f]{64,}\b")
 
 
 class _Console(Console):
@@ -57,20 +65,32 @@ class Words:
         if self._rich:
             self._console.print()
 
-    def headline(self, result: Result) -> None:
-        """What came of it."""
-        text = _HEADLINES[result.outcome].format(
-            address=result.address, epoch=result.epoch, realm=result.realm.RealmName
+    def headline(self, result: Result, only: str | None = None) -> None:
+        """What came of it.
+
+        :param only: the one key that was asked for.
+        """
+        missing = only is not None and result.present and only not in result.keys
+        text = (_NO_SUCH_KEY if missing else _HEADLINES[result.outcome]).format(
+            address=result.address, epoch=result.epoch, realm=result.realm.RealmName, name=only
         )
-        self.line(text, "bold yellow" if result.outcome is Outcome.ABSENT else "bold green")
+        self.line(text, "bold yellow" if missing or not result.present else "bold green")
 
     def steps(self, steps: Iterable[tuple[str, str]]) -> None:
         """What was checked, and held."""
-        self._rows([("✓" if self._rich else "ok", name, sentence) for name, sentence in steps], "green")
+        tick = "✓" if self._rich else "ok"
+        self._rows([(tick, name, self._abbreviated(sentence)) for name, sentence in steps], "green")
 
-    def keys(self, result: Result) -> None:
-        """The keys, with what can be said of them in a line."""
-        keys = sorted(result.keys.items())
+    def _abbreviated(self, text: str) -> str:
+        """`text` with its hashes in full, or with their beginnings where somebody looks at them."""
+        return _HASH.sub(lambda found: f"{found[0][:SHOWN_DIGITS]}…", text) if self._rich else text
+
+    def keys(self, result: Result, only: str | None = None) -> None:
+        """The keys, with what can be said of them in a line.
+
+        :param only: the one key that was asked for.
+        """
+        keys = sorted((name, value) for name, value in result.keys.items() if only in (None, name))
         self._rows([(name, f"{len(value)} bytes", describe_key(name, value)) for name, value in keys], "bold")
 
     def entry(self, result: Result) -> None:
