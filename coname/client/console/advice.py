@@ -8,7 +8,9 @@ from coname.client.planning import NotOwner
 OF_STORED_PROOFS = {
     "form": "This is no stored answer. `coname lookup ADDRESS --json > FILE` stores one.",
     "user": "It is the answer to another question.",
-    "freshness": "An answer proves what was so when it was given. If that is what you want to know, say when: --at TIME.",
+    "freshness": (
+        "An answer proves what was so when it was given. If that is what you want to know, say when: --at TIME."
+    ),
 }
 """By the step that failed, where no server was asked."""
 
