@@ -96,6 +96,9 @@ class Demonstration:
 
     @contextmanager
     def _keyserver(self, settings: ReplicaSettings) -> Iterator[subprocess.Popen[bytes]]:
+        host, port = settings.public.address if settings.public else ("", 0)
+        if _answers(host, port):
+            raise Unavailable(f"somebody listens at port {port} already: is another demo running in {self._folder}?")
         pid_file = self._folder / "twistd.pid"
         words = ["twistd", "--nodaemon", f"--pidfile={pid_file}", "coname", f"--config={self._replica}"]
         self._say(f"Starting the keyserver; its log is {self._log}")
