@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 from coname.configuration import certificates, documents, tls_config
 from coname.configuration.check import check_replica
 from coname.configuration.check_client import check_client
+from coname.configuration.check_verifier import check_verifier
 from coname.configuration.findings import Findings
 from coname.configuration.parse import fill
-from coname.configuration.settings import Listener, ManholeSettings, ReplicaSettings
+from coname.configuration.settings import Listener, ManholeSettings, ReplicaSettings, VerifierSettings
 from coname.configuration.tls import TlsIdentity
 from coname.configuration.tls_config import Use
-from coname.messages.config_pb2 import Config, RealmConfig, ReplicaConfig
+from coname.messages.config_pb2 import Config, RealmConfig, ReplicaConfig, VerifierConfig
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,9 +31,11 @@ __all__ = [
     "ManholeSettings",
     "ReplicaSettings",
     "TlsIdentity",
+    "VerifierSettings",
     "client_tls",
     "load_client",
     "load_replica",
+    "load_verifier",
 ]
 
 
@@ -46,6 +49,18 @@ def load_replica(path: Path | str, now: datetime | None = None) -> ReplicaSettin
     findings, message = Findings(), ReplicaConfig()
     fill(message, documents.read(path), findings)
     return check_replica(message, path, now or certificates.utc_now(), findings)
+
+
+def load_verifier(path: Path | str, now: datetime | None = None) -> VerifierSettings:
+    """The verifier that the file `path` configures, with its keys and certificates loaded.
+
+    :param now: as in `load_replica`.
+    :raises coname.errors.Misconfigured: with every mistake in the file and in the files that it names.
+    """
+    path = Path(path).absolute()
+    findings, message = Findings(), VerifierConfig()
+    fill(message, documents.read(path), findings)
+    return check_verifier(message, path, now or certificates.utc_now(), findings)
 
 
 def load_client(path: Path | str) -> Config:

@@ -76,6 +76,11 @@ class Authority:
         return Credential((builder.sign(self.key, hashes.SHA256()),), key)
 
 
+def verifier_name(verifier: int) -> str:
+    """The common name of the certificate that speaks for the verifier of that id (protocol section 9)."""
+    return f"verifier {verifier:x}"
+
+
 def key_pem(key: TlsKey) -> bytes:
     """`key` in PEM as ``EC PRIVATE KEY`` (RFC 5915), the form that the original's programs read. A secret."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())

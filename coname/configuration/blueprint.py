@@ -117,7 +117,7 @@ class Blueprint:
         """The configuration of the verifier of that number, from 0. It follows one replica; they take turns."""
         replica = number % self.options.replicas
         tls = pb.TLSConfig(certificates=[_certificates(credential)], root_cas=[self._authority_der()])
-        return pb.VerifierConfig(
+        config = pb.VerifierConfig(
             id=self.verifier_keys[number].key_id,
             signing_key_id=VERIFIER_KEY_FILE,
             realm=self.options.realm,
@@ -126,6 +126,9 @@ class Blueprint:
             initial_keyserver_auth=replica_policy(self._replicas()),
             leveldb_path=DATABASE,
         )
+        if self.ours:
+            config.require_transcripts = True  # so that a third person can be shown what was sent
+        return config
 
     def client(self) -> pb.Config:
         """The configuration for everybody who looks addresses up or registers one. It holds no secret."""

@@ -25,6 +25,13 @@ USER_ID_BYTES = 320
 # The upper levels of the tree of a million entries, and the answers of the users asked for most.
 CACHE_BYTES = 256 * 1024 * 1024
 
+# How far ahead of a verifier's clock an epoch may be issued, in seconds. Clocks that are set over the network agree
+# within one; five minutes forgive a virtual machine that was asleep. What is issued later must not be vouched for.
+CLOCK_TOLERANCE = 300.0
+# Older epochs than this, in seconds, are checked but not signed, except for the newest: clients take answers for an
+# hour, so that nobody would look at the signatures, and each costs the keyserver a place in its log.
+SIGN_WITHIN = 3600.0
+
 # Where a configuration sets 0, which would close epochs, or propose them again, without any pause.
 MAX_EPOCH_INTERVAL = 60.0
 PROPOSAL_RETRY_INTERVAL = 5.0

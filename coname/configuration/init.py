@@ -105,7 +105,7 @@ def new_files(plan: Blueprint, now: datetime) -> Iterator[NewFile]:
         credential = plan.authority.issue(f"replica {key.key_id:x}", plan.options.names(), now)
         yield from _replica_files(plan, number, credential)
     for number, key in enumerate(plan.verifier_keys):
-        credential = plan.authority.issue(f"verifier {key.key_id:x}", (), now)
+        credential = plan.authority.issue(authority.verifier_name(key.key_id), (), now)
         yield from _verifier_files(plan, number, credential)
     yield NewFile("client/config.json", _json(plan.client()), "what clients believe in; give it to everybody")
     yield NewFile("client/ca.pem", ca_pem, "the authority's certificate, for programs like curl and GnuPG")

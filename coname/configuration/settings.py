@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from coname.configuration.tls import TlsIdentity
     from coname.core.signatures import SigningKey
     from coname.messages.client_pb2 import AuthorizationPolicy
-    from coname.messages.config_pb2 import Limits, ReplicaConfig, VRFSuite
+    from coname.messages.config_pb2 import Limits, ReplicaConfig, VerifierConfig, VRFSuite
 
 
 @dataclass(frozen=True)
@@ -78,4 +78,38 @@ class ReplicaSettings:
     hkp: Listener | None
     raft: Listener | None
     manhole: ManholeSettings | None
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class VerifierSettings:
+    """One verifier's configuration, checked, with its keys loaded.
+
+    :ivar path: the configuration file. :ivar message: what it says, as it stands.
+    :ivar verifier_id: what its signatures are filed under, and its certificate speaks for.
+    :ivar keyserver: where to connect to. :ivar tls: as whom, and who may answer.
+    :ivar keyserver_policy: when an epoch is ratified, in this verifier's eyes.
+    :ivar require_transcripts: epochs whose updates the replicas have not signed for are not signed.
+    :ivar clock_tolerance: seconds that an epoch may be ahead of this verifier's clock.
+    :ivar sign_within: seconds after which an epoch is only checked, unless it is the newest.
+    :ivar data_folder: where the database lies; it need not be there yet. :ivar evidence_folder: likewise.
+    :ivar metrics: where numbers are shown over HTTP; None: nowhere.
+    :ivar warnings: "path: what to look at", to be logged at start.
+    """
+
+    path: Path
+    message: VerifierConfig
+    realm: str
+    verifier_id: int
+    signing_key: SigningKey = field(repr=False)
+    tls: TlsIdentity
+    keyserver: Address
+    keyserver_policy: AuthorizationPolicy = field(repr=False)
+    tree_nonce: bytes
+    require_transcripts: bool
+    clock_tolerance: float
+    sign_within: float
+    data_folder: Path
+    evidence_folder: Path
+    metrics: Address | None
     warnings: tuple[str, ...]

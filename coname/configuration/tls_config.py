@@ -32,8 +32,11 @@ class Use(enum.Enum):
     SERVER = "a server in Twisted"
     GRPC_SERVER = "a server in gRPC"
     CLIENT = "a client"
+    GRPC_CLIENT = "a client in gRPC only"
     PEER = "both ends, in Twisted"
 
+
+_GRPC = (Use.GRPC_SERVER, Use.GRPC_CLIENT)
 
 # The original's cipher suites that are still fine, by OpenSSL's names.
 _SOUND_CIPHERS: dict[int, str] = {
@@ -56,7 +59,7 @@ def load(config: pb.TLSConfig, folder: Path, use: Use, now: datetime, findings: 
     """
     _check_versions(config, use, findings)
     _warn_of_unused(config, findings)
-    if use is not Use.CLIENT:
+    if use not in (Use.CLIENT, Use.GRPC_CLIENT):
         _check_server(config, use, findings)
     return TlsIdentity(
         credentials=_credentials(config, folder, use, now, findings.at("certificates")),
@@ -98,9 +101,9 @@ def _check_versions(config: pb.TLSConfig, use: Use, findings: Findings) -> None:
         findings.at("min_version").mistake("greater than max_version; no version is left")
     if 0 < config.min_version < pb.VERSION_TLS12:
         findings.at("min_version").warn("TLS 1.2 is the least that is spoken here; this is raised to it")
-    if use is Use.GRPC_SERVER and config.min_version == pb.VERSION_TLS13:
+    if use in _GRPC and config.min_version == pb.VERSION_TLS13:
         findings.at("min_version").mistake("gRPC in Python cannot refuse TLS 1.2; VERSION_TLS12 or nothing is possible")
-    if use is Use.GRPC_SERVER and config.max_version == pb.VERSION_TLS12:
+    if use in _GRPC and config.max_version == pb.VERSION_TLS12:
         findings.at("max_version").warn("gRPC in Python speaks TLS 1.3 all the same")
 
 
@@ -114,7 +117,7 @@ def _ciphers(suites: Sequence[int], use: Use, findings: Findings) -> tuple[str, 
     """OpenSSL's names of those `suites` that are sound; all sound ones if none are listed."""
     if not suites:
         return CIPHERS
-    if use is Use.GRPC_SERVER:
+    if use in _GRPC:
         findings.warn("gRPC in Python cannot be told; its own list applies, which holds sound ones only")
         return CIPHERS
     sound = tuple(_SOUND_CIPHERS[suite] for suite in suites if suite in _SOUND_CIPHERS)
@@ -162,7 +165,7 @@ def _key(pair: pb.CertificateAndKeyID, folder: Path, use: Use, findings: Finding
         findings.mistake("missing: the path of the private key in PEM")
         return None
     key = read_tls_key(folder / pair.key_id, findings)
-    if key is not None and use is Use.GRPC_SERVER and not _known_to_grpc(key):
+    if key is not None and use in _GRPC and not _known_to_grpc(key):
         findings.mistake("gRPC's TLS takes RSA keys and those on the curves P-256 and P-384 only")
     return key
 
