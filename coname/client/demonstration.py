@@ -157,9 +157,8 @@ class Demonstration:
                 address = str(listener.address)
                 self._screen.print(f"  {address}  {what.replace('%s', address)}", markup=False, soft_wrap=True)
         if settings.hkp is not None:
-            self._screen.print(
-                "    (GnuPG asks no server at localhost or 127.0.0.1; `coname init --host` takes others)"
-            )
+            note = "    (GnuPG asks no server at localhost or 127.0.0.1; `coname init --host` takes others)"
+            self._screen.print(note, markup=False, soft_wrap=True)
         if settings.manhole is not None:
             self._screen.print(
                 f"  {settings.manhole.address}  the operator's console over SSH, for the keys in "
