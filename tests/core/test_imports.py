@@ -22,6 +22,7 @@ ALLOWED = {
     "math",
     "re",
     "secrets",
+    "struct",
     "typing",
     "unicodedata",
     "google.protobuf",

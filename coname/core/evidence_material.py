@@ -1,0 +1,249 @@
+"""What an evidence bundle is made of, once everything in it has been checked.
+
+Rules of this file:
+
+* All or nothing. Every signature must be by a key that the realm's policy knows, and verify; every proof must lead to
+  the root of its head; every hash must match. One thing that does not, and the whole bundle is damaged: nobody is
+  accused with material of which a part was made up, or mangled on the way.
+* A head, a transcript, an entry speak for themselves. What the bundle says about them is not looked at.
+* Heads are read more leniently than by those who trust them (`heads.parse`): who signs a head that is malformed shall
+  not escape by it.
+* A key may be filed under several ids; a signature does not say under which. All are one signer here, under the
+  smallest id.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from google.protobuf.message import DecodeError
+
+from coname.core import proofs, times, transcripts
+from coname.core.evidence_bounds import Budget, check_bounds
+from coname.core.hashes import entry_hash, summary_hash
+from coname.core.signatures import PUBLIC_KEY_SIZE
+from coname.core.text import quoted
+from coname.core.types import Index
+from coname.errors import ProofInvalid
+from coname.messages.client_pb2 import EpochHead, TimestampedEpochHead
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from coname.messages.client_pb2 import AuthorizationPolicy, SignedEntryUpdate, SignedEpochHead
+    from coname.messages.config_pb2 import RealmConfig
+    from coname.messages.evidence_pb2 import EvidenceBundle, ProvenEntry
+    from coname.messages.verification_pb2 import SignedTranscript, Transcript
+
+STEP = "evidence"
+
+
+def damaged(sentence: str) -> ProofInvalid:
+    """The error for a bundle that cannot be used."""
+    return ProofInvalid(STEP, sentence)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownHead:
+    """One EpochHead, however many have signed it, each in a wrapping with its own time.
+
+    :ivar issued: its issue time, in nanoseconds since 1970; None where that is no time.
+    :ivar previous: its previous_summary_hash, as it stands.
+    :ivar summary: what the next head would say of it.
+    :ivar signers: whose signatures over it the bundle holds.
+    """
+
+    realm: str
+    epoch: int
+    root_hash: bytes
+    issued: int | None
+    previous: bytes
+    summary: bytes
+    signers: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTranscript:
+    """A signed transcript, and the head that it covers."""
+
+    message: Transcript
+    head: KnownHead
+    signers: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownEntry:
+    """What the tree of a head holds at an index.
+
+    :ivar entry: None where it is proven that there is none.
+    """
+
+    head: KnownHead
+    index: Index
+    proof: proofs.TreeProofParts
+    entry: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """A bundle's content.
+
+    :ivar heads: by summary, in the bundle's order.
+    :ivar vouchers: for each summary, who vouches for that head: whoever has signed it, or a transcript of it, or a
+        head that follows it. By the hash in it, a head's signer stands for all heads before.
+    """
+
+    heads: Mapping[bytes, KnownHead]
+    transcripts: Sequence[KnownTranscript]
+    updates: Sequence[SignedEntryUpdate]
+    entries: Sequence[KnownEntry]
+    vouchers: Mapping[bytes, frozenset[int]]
+
+    def vouch(self, *heads: KnownHead) -> frozenset[int]:
+        """Who vouches for each of `heads`."""
+        return frozenset.intersection(*(self.vouchers[head.summary] for head in heads))
+
+    def parent(self, head: KnownHead) -> KnownHead | None:
+        """The head that `head` follows, if the bundle holds it."""
+        return self.heads.get(head.previous)
+
+
+def check(realm: RealmConfig, bundle: EvidenceBundle, budget: Budget) -> Material:
+    """Check everything in `bundle`.
+
+    :raises ProofInvalid: step "evidence": it is damaged, or larger than what is looked at.
+    """
+    check_bounds(bundle)
+    keys = _Keys(realm.verification_policy, budget)
+    places = _heads(keys, bundle.heads)
+    known = {head.summary: head for head in places}
+    covered = [_transcript(keys, place, each, known) for place, each in enumerate(bundle.transcripts)]
+    _check_bound(known, covered)
+    _check_updates(bundle, covered)
+    entries = [_entry(realm.tree_nonce, place, each, places) for place, each in enumerate(bundle.entries)]
+    return Material(known, covered, bundle.updates, entries, _vouchers(known, covered))
+
+
+class _Keys:
+    """The realm's signers: their keys by id."""
+
+    def __init__(self, policy: AuthorizationPolicy, budget: Budget) -> None:
+        self._keys = {
+            signer: key.ed25519 for signer, key in policy.public_keys.items() if len(key.ed25519) == PUBLIC_KEY_SIZE
+        }
+        self._first: dict[bytes, int] = {}
+        for signer in sorted(self._keys, reverse=True):
+            self._first[self._keys[signer]] = signer
+        self._budget = budget
+
+    def signers(self, what: str, message: bytes, signatures: Mapping[int, bytes]) -> frozenset[int]:
+        """Who has signed `message`.
+
+        :raises ProofInvalid: one of the signatures is by somebody unknown, or does not verify.
+        """
+        return frozenset(self._signer(what, message, signer, signatures[signer]) for signer in sorted(signatures))
+
+    def _signer(self, what: str, message: bytes, signer: int, signature: bytes) -> int:
+        key = self._keys.get(signer)
+        if key is None:
+            raise damaged(f"{what} is signed by {signer}, whom the realm's verification_policy does not know")
+        if not self._budget.verify_signer(key, message, signature):
+            raise damaged(f"the signature by {signer} on {what} does not verify")
+        return self._first[key]
+
+
+def _heads(keys: _Keys, signed: Sequence[SignedEpochHead]) -> list[KnownHead]:
+    """The head at each place; the same object wherever the EpochHead is the same."""
+    contents = [read_head(place, each.head) for place, each in enumerate(signed)]
+    signers: dict[bytes, frozenset[int]] = {}
+    for place, (content, each) in enumerate(zip(contents, signed, strict=True)):
+        found = keys.signers(f"head {place}", each.head, each.signatures)
+        signers[content] = signers.get(content, frozenset()) | found
+    known = {content: _known_head(content, signers[content]) for content in signers}
+    return [known[content] for content in contents]
+
+
+def read_head(place: int, timestamped_head: bytes) -> bytes:
+    """The EpochHead's bytes in a TimestampedEpochHead.
+
+    :raises ProofInvalid: one of the two does not decode.
+    """
+    try:
+        content = TimestampedEpochHead.FromString(timestamped_head).head
+        EpochHead.FromString(content)
+    except DecodeError as error:
+        raise damaged(f"head {place} does not decode") from error
+    return content
+
+
+def _known_head(content: bytes, signers: frozenset[int]) -> KnownHead:
+    head = EpochHead.FromString(content)
+    try:
+        issued = times.to_nanoseconds(head.issue_time)
+    except ValueError:
+        issued = None
+    return KnownHead(
+        head.realm, head.epoch, head.root_hash, issued, head.previous_summary_hash, summary_hash(content), signers
+    )
+
+
+def _transcript(keys: _Keys, place: int, signed: SignedTranscript, known: Mapping[bytes, KnownHead]) -> KnownTranscript:
+    message = transcripts.parse(signed.transcript)
+    head = known.get(message.head_summary)
+    if head is None:
+        raise damaged(f"transcript {place} is of a head that the bundle does not hold")
+    signers = keys.signers(f"transcript {place}", transcripts.signed_bytes(signed.transcript), signed.signatures)
+    if not signers:
+        raise damaged(f"transcript {place} is signed by nobody")
+    return KnownTranscript(message, head, signers)
+
+
+def _check_bound(known: Mapping[bytes, KnownHead], covered: Sequence[KnownTranscript]) -> None:
+    """Check that each head is signed, or named by another, so that nobody can have changed it."""
+    named = {head.previous for head in known.values()} | {transcript.head.summary for transcript in covered}
+    for head in known.values():
+        if not head.signers and head.summary not in named:
+            raise damaged(f"the head of epoch {head.epoch} is signed by nobody, and no other head names it")
+
+
+def _check_updates(bundle: EvidenceBundle, covered: Sequence[KnownTranscript]) -> None:
+    """Check that the updates, where there are any, are those of the last transcript."""
+    if not bundle.updates:
+        return
+    if not covered:
+        raise damaged("it holds updates, but no transcript that would say whose they are")
+    found = transcripts.updates_hash(map(transcripts.update_digest, bundle.updates))
+    expected = covered[-1].message.updates_hash
+    if found != expected:
+        raise damaged(f"the updates have the hash {found.hex()}, the last transcript is of {expected.hex()}")
+
+
+def _entry(nonce: bytes, place: int, proven: ProvenEntry, places: Sequence[KnownHead]) -> KnownEntry:
+    if proven.head >= len(places):
+        raise damaged(f"entry {place} is of head {proven.head}; the bundle holds {len(places)}")
+    if not proven.HasField("tree_proof"):
+        raise damaged(f"entry {place} carries no tree proof")
+    head, index, tree = places[proven.head], Index(proven.index), proven.tree_proof
+    parts = proofs.TreeProofParts(tree.neighbors, tree.existing_index, tree.existing_entry_hash)
+    value = proofs.verify_tree_proof(head.root_hash, nonce, index, parts)
+    if value is None:
+        if proven.entry:
+            raise damaged(f"the tree has nothing at {quoted(index.hex())}, but entry {place} is there")
+        return KnownEntry(head, index, parts, None)
+    if entry_hash(proven.entry) != value:
+        raise damaged(f"entry {place} is not the one that the tree holds")
+    return KnownEntry(head, index, parts, proven.entry)
+
+
+def _vouchers(known: Mapping[bytes, KnownHead], covered: Sequence[KnownTranscript]) -> dict[bytes, frozenset[int]]:
+    own = {summary: set(head.signers) for summary, head in known.items()}
+    for transcript in covered:
+        own[transcript.head.summary] |= transcript.signers
+    total = {summary: set(signers) for summary, signers in own.items()}
+    for summary, signers in own.items():
+        before = known.get(known[summary].previous)
+        while before is not None:  # ends: a hash cannot lead back to where it came from
+            total[before.summary] |= signers
+            before = known.get(before.previous)
+    return {summary: frozenset(signers) for summary, signers in total.items()}
