@@ -105,6 +105,7 @@ def lookups(plan: Plan) -> Iterator[Figure]:
 
 
 def _lookups(plan: Plan, server: Server, front: str) -> Iterator[Figure]:
+    server.settle()
     entries = server.data.entries
     people = random.Random(_SEED).sample(range(entries), min(entries, 2 * plan.lookups))
     # Up to a half of the requests, to other people, fill the tree's cache as it is in a server that has been running.

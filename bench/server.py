@@ -18,6 +18,7 @@ from bench.dataset import Dataset
 from bench.load.jobs import Job, Report
 
 _PATIENCE = 60.0
+_IDLE = 0.2  # of a processor
 _FRONTS = ("public", "httpfront", "verifier", "raft", "hkp", "manhole")
 
 
@@ -67,6 +68,14 @@ class Server:
         """Processor time that the process has taken."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def settle(self) -> None:
+        """Wait until it has nothing to do any more: after a start, it reads the tree into memory."""
+        while True:
+            before = self.cpu_seconds()
+            time.sleep(1.0)
+            if self.cpu_seconds() - before < _IDLE:
+                return
 
     def memory(self) -> dict[str, int]:
         """Bytes of memory: "all" that is resident, of which "own" is not the page cache of mapped files; "peak"."""

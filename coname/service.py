@@ -33,6 +33,7 @@ from coname.keyserver.lookups import Lookups
 from coname.keyserver.machine import StateMachine
 from coname.keyserver.replica import Parts, Replica, Timing
 from coname.keyserver.verified import RememberedSignatures
+from coname.keyserver.warming import Warming, warm_newest
 from coname.messages.client_pb2 import AuthorizationPolicy
 from coname.messages.config_pb2 import RealmConfig
 from coname.process import ProcessService, install_reactor
@@ -123,10 +124,13 @@ class KeyserverService(ProcessService):
         self._store: LevelDBStore | None = None
         self.replica: Replica | None = None
         self.fronts: dict[str, Front] = {}
+        self._warming: Warming | None = None
 
     async def stop(self) -> None:
         """The fronts first, then the replica, then the database."""
         await gatherResults([maybeDeferred(front.stopService) for front in self.fronts.values()])
+        if self._warming is not None:
+            await self._warming.stop()
         if self.replica is not None:
             await self.replica.stop()
         if self._store is not None:
@@ -145,6 +149,8 @@ class KeyserverService(ProcessService):
         self.fronts = make_fronts(self._settings, parts, replica, self._reactor)
         for front in self.fronts.values():
             front.startService()
+        self._warming = Warming(warm_newest(parts.store, parts.tree), self._reactor)
+        self._warming.start()
         garbage.calm()
         self._log.info(
             "The keyserver of {realm} is up: {fronts}",
@@ -162,7 +168,7 @@ class KeyserverService(ProcessService):
 
 def open_store(settings: ReplicaSettings) -> LevelDBStore:
     """The replica's database, made if it is not there yet."""
-    return LevelDBStore(settings.data_folder, create=True, cache_bytes=settings.limits.cache_bytes // 4)
+    return LevelDBStore(settings.data_folder, create=True, cache_bytes=settings.limits.cache_bytes // 8)
 
 
 def make_parts(settings: ReplicaSettings, store: LevelDBStore, reactor: Any) -> Parts:
@@ -172,7 +178,7 @@ def make_parts(settings: ReplicaSettings, store: LevelDBStore, reactor: Any) -> 
         return deferToThreadPool(reactor, reactor.getThreadPool(), function, *arguments)
 
     verify = RememberedSignatures()
-    tree = MerkleTree(store, settings.tree_nonce, settings.limits.cache_bytes // 2)
+    tree = MerkleTree(store, settings.tree_nonce, settings.limits.cache_bytes * 3 // 4)
     indices = Indices(store, suite(settings.suite), settings.vrf_secret)
     signers = {*settings.replica_policy.public_keys, *settings.verification_policy.public_keys}
     registration = Registration(settings.message.keyserver_config.registration_policy, settings.domains)
@@ -185,7 +191,7 @@ def make_parts(settings: ReplicaSettings, store: LevelDBStore, reactor: Any) -> 
         log=SingleLog(store, run_in_thread),
         tree=tree,
         machine=StateMachine(store, settings.realm, tree, settings.replica_policy, verify),
-        lookups=Lookups(store, tree, indices.find, settings.lagging_verifier_scan, settings.limits.cache_bytes // 4),
+        lookups=Lookups(store, tree, indices.find, settings.lagging_verifier_scan, settings.limits.cache_bytes // 8),
         admission=Admission(store, indices, settings.limits, registration, verify, signers),
         signing_key=settings.signing_key,
         signer=signer_of(settings.signing_key, settings.replica_policy),

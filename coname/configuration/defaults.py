@@ -22,8 +22,9 @@ CONNECTIONS = 3000
 PENDING_UPDATES = 10_000
 # The longest address that mail can carry: 64 octets before the @, 255 after it (RFC 5321, section 4.5.3.1).
 USER_ID_BYTES = 320
-# The upper levels of the tree of a million entries, and the answers of the users asked for most.
-CACHE_BYTES = 256 * 1024 * 1024
+# The tree of a million entries without its lowest branches, and the answers of the users asked for most. A smaller realm
+# does not fill it.
+CACHE_BYTES = 512 * 1024 * 1024
 
 # How far ahead of a verifier's clock an epoch may be issued, in seconds. Clocks that are set over the network agree
 # within one; five minutes forgive a virtual machine that was asleep. What is issued later must not be vouched for.

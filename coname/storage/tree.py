@@ -104,7 +104,7 @@ class MerkleTree:
         for depth, right in enumerate(chain.from_iterable(map(_bits, index))):
             if ref[0] != TAG_INTERNAL:
                 break
-            node = young.get(ref) or self._fetch(ref, index, depth)
+            node = young.get(ref) or self.fetch(ref, index, depth)
             size = SIZES[node[0]]
             if right:
                 ref, beside = node[size:-2], node[:size]
@@ -128,7 +128,7 @@ class MerkleTree:
         :raises Corrupt: a node on the way is missing or damaged.
         """
         check_ref(root)
-        builder = TreeBuilder(root, self._nonce, next_node, self._cache, self._fetch)
+        builder = TreeBuilder(root, self._nonce, next_node, self._cache, self.fetch)
         for index in sorted(changes):
             builder.set(index, changes[index])
             yield
@@ -140,8 +140,16 @@ class MerkleTree:
         for ref, write in zip(updated.refs, updated.writes, strict=True):
             add(ref, write.value)
 
-    def _fetch(self, ref: bytes, index: bytes, depth: int) -> bytes:
-        """The record of the internal node `ref`, which hangs at `depth` on the path of `index`."""
+    @property
+    def room(self) -> int:
+        """How many nodes may be in memory."""
+        return self._cache.room
+
+    def fetch(self, ref: bytes, index: bytes, depth: int) -> bytes:
+        """The record of the internal node `ref`, which hangs at `depth` on the path of `index`; it is kept in memory.
+
+        :raises Corrupt: it is missing or damaged.
+        """
         node = self._cache.get(ref)
         if node is None:
             node = check_node(self._store.get(ref[:KEY_SIZE]), ref, self._nonce, index, depth)

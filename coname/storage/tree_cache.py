@@ -30,6 +30,11 @@ class NodeCache:
         """For callers in a hurry: to be asked first, never changed, and not to be held beyond the current call."""
         self._old: dict[bytes, bytes] = {}
 
+    @property
+    def room(self) -> int:
+        """How many nodes may be held."""
+        return 2 * self._half
+
     def get(self, ref: bytes) -> bytes | None:
         """The node that `ref` refers to, if it is here."""
         node = self.young.get(ref)
