@@ -1,0 +1,134 @@
+"""The updates that came since the last head, and what they make of the entries.
+
+Rules of this file:
+
+* Each update is checked when it comes, against the entry as the updates before it leave it.
+* The first that is invalid makes the epoch broken. It is applied all the same, as are the others after it: what the
+  keyserver then signs shows whether it did so too.
+* Memory is bounded: over the bound, the epoch is broken as well, and its updates are forgotten.
+* Nothing here is stored. An epoch that was not closed is asked for again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from google.protobuf.message import DecodeError
+
+from coname.core import transcripts
+from coname.core.hashes import entry_hash
+from coname.core.policies import check_update
+from coname.core.types import EntryHash, Epoch, Index
+from coname.errors import UpdateInvalid
+from coname.messages.client_pb2 import Entry, SignedEntryUpdate
+from coname.verifier import violations as rules
+from coname.verifier.violations import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from coname.core.signatures import Verify
+
+INDEX_SIZE = 32
+
+OVERHEAD = 1024
+"""Of one update in memory, besides its encoded bytes: the message twice, its signatures, dictionaries' places."""
+
+
+class OpenEpoch:
+    """One epoch that is not closed yet.
+
+    :param epoch: its number, if all is right.
+    :param first_step: verifier log index of its first step.
+    :param current: the entry that the tree before holds at an index.
+    :param most_bytes: bound of the memory.
+    :ivar updates: all that came, in order.
+    :ivar entries: the entries that they make.
+    :ivar broken: what is wrong with it already.
+    :ivar suspect: the index that the first invalid update is of.
+    """
+
+    def __init__(
+        self,
+        epoch: Epoch,
+        first_step: int,
+        current: Callable[[Index], bytes | None],
+        verify: Verify,
+        most_bytes: int,
+    ) -> None:
+        self.epoch = epoch
+        self.first_step = first_step
+        self.updates: list[SignedEntryUpdate] = []
+        self.entries: dict[Index, bytes] = {}
+        self.broken: Finding | None = None
+        self.suspect: Index | None = None
+        self.complete = True
+        self._current = current
+        self._verify = verify
+        self._left = most_bytes
+
+    def add(self, update: SignedEntryUpdate, size: int) -> None:
+        """Take the next update, of `size` encoded bytes.
+
+        :raises Corrupt: the own database is damaged.
+        """
+        if not self.complete:
+            return
+        self._left -= size + OVERHEAD
+        if self._left < 0:
+            self._give_up()
+            return
+        self.updates.append(update)
+        try:
+            entry = Entry.FromString(update.new_entry)
+        except DecodeError:
+            self.spoil(Finding(rules.MALFORMED_STEP, f"update {len(self.updates)} of epoch {self.epoch} is no entry"))
+            return
+        if len(entry.index) != INDEX_SIZE:
+            what = f"update {len(self.updates)} of epoch {self.epoch} has an index of {len(entry.index)} bytes"
+            self.spoil(Finding(rules.MALFORMED_STEP, what))
+            return
+        self._apply(Index(entry.index), entry.version, update)
+
+    def _apply(self, index: Index, version: int, update: SignedEntryUpdate) -> None:
+        current = self.entries.get(index)
+        if current is None:
+            current = self._current(index)
+        try:
+            check_update(current, update, self._verify)
+        except UpdateInvalid as error:
+            if self.broken is None:
+                self.suspect = index
+            self.spoil(self._invalid(index, current, version, error))
+        self.entries[index] = update.new_entry
+
+    def _invalid(self, index: Index, current: bytes | None, version: int, error: UpdateInvalid) -> Finding:
+        decreased = current is not None and version <= Entry.FromString(current).version
+        rule = rules.VERSION_DECREASED if decreased else rules.UNAUTHORISED_UPDATE
+        which = f"update {len(self.updates)} of epoch {self.epoch}, at index {index.hex()},"
+        return Finding(rule, f"{which} is not one that may be made: {error}")
+
+    def spoil(self, finding: Finding) -> None:
+        """Note what is wrong with the epoch; the first counts."""
+        if self.broken is None:
+            self.broken = finding
+
+    def _give_up(self) -> None:
+        self.spoil(
+            Finding(
+                rules.EPOCH_TOO_LARGE,
+                f"epoch {self.epoch} has more than {len(self.updates)} updates, which is more than fit into the memory "
+                "that this verifier may use",
+            )
+        )
+        self.complete = False
+        self.suspect = None
+        self.updates, self.entries = [], {}
+
+    def changes(self) -> dict[Index, EntryHash]:
+        """What the tree must hold afterwards."""
+        return {index: entry_hash(entry) for index, entry in self.entries.items()}
+
+    def updates_hash(self) -> bytes | None:
+        """What a transcript says of the updates; None if they were forgotten."""
+        return transcripts.updates_hash(map(transcripts.update_digest, self.updates)) if self.complete else None
