@@ -18,15 +18,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from coname.core import evidence_heads, evidence_material, times
+from coname.core import evidence_entries, evidence_heads, evidence_material, times
 from coname.core.evidence_bounds import FORMAT, Budget, TooMuch
 from coname.core.evidence_files import read_bundle, write_bundle
+from coname.core.evidence_material import OtherRealm
+from coname.core.evidence_steps import StepRules
 from coname.core.evidence_words import Finding
 from coname.core.text import quoted
 from coname.errors import ProofInvalid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from coname.core.evidence_material import Material
     from coname.messages.config_pb2 import RealmConfig
@@ -110,10 +112,13 @@ def judge(realm: RealmConfig, bundle: EvidenceBundle, now: float) -> Verdict:
         return Verdict((), OTHER_REALM, why, (), claim)
     notes: list[str] = []
     try:
-        material = evidence_material.check(realm, bundle, Budget())
-        findings = _once(_findings(realm, material))
+        budget = Budget()
+        material = evidence_material.check(realm, bundle, budget)
+        findings = _once(_findings(realm, material, budget, now, notes))
     except TooMuch as error:
         return Verdict((), TOO_LARGE, str(error), (), claim)
+    except OtherRealm as error:
+        return Verdict((), OTHER_REALM, str(error), (), claim)
     except ProofInvalid as error:
         return Verdict((), DAMAGED, str(error), (), claim)
     if findings:
@@ -122,8 +127,18 @@ def judge(realm: RealmConfig, bundle: EvidenceBundle, now: float) -> Verdict:
     return Verdict((), UNPROVEN, why, tuple(notes), claim)
 
 
-def _findings(realm: RealmConfig, material: Material) -> Iterable[Finding]:
-    yield from evidence_heads.two_heads(material, realm.RealmName)
+def _findings(
+    realm: RealmConfig, material: Material, budget: Budget, now: float, notes: list[str]
+) -> Iterator[Finding]:
+    name = realm.RealmName
+    yield from evidence_heads.foreign_realm(material, name)
+    yield from evidence_heads.two_heads(material, name)
+    yield from evidence_heads.broken_chain(material, name)
+    yield from evidence_heads.skipped_epoch(material, name)
+    yield from evidence_heads.time_reversed(material, name)
+    yield from evidence_heads.future_time(material, name, times.nanoseconds(now + FUTURE_TOLERANCE))
+    yield from evidence_entries.gone_back(material, name)
+    yield from StepRules(material, realm.tree_nonce, budget, notes).findings()
 
 
 def _once(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -33,6 +33,12 @@ MAX_TRANSCRIPTS = 64
 MAX_UPDATES = MAX_ENTRIES = 250_000
 """A realm takes some hundreds of updates a second, and closes an epoch at least once a minute."""
 
+MAX_NOTES = 20
+"""How many things that could not be decided are told."""
+
+MAX_PAIRS = 100_000
+"""How many pairs of entries are compared: an honest bundle has one or two."""
+
 MAX_SIGNATURES = 500_000
 """How many signatures are verified, at some 60 µs each."""
 

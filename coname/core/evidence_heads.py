@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from coname.core.evidence_words import Finding, describe, finding
+from coname.core.evidence_material import OtherRealm
+from coname.core.evidence_words import Finding, describe, finding, moment
+from coname.core.text import hexed, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +28,94 @@ def two_heads(material: Material, realm: str) -> Iterator[Finding]:
                 material.vouch(one, other),
                 f"signed two different heads for epoch {one.epoch}: {describe(one)}; and {describe(other)}.",
             )
+
+
+def broken_chain(material: Material, realm: str) -> Iterator[Finding]:
+    """The same signer signed the heads of two epochs in a row, and the second does not name the first."""
+    for one, other in _pairs(material, realm):
+        if other.epoch == one.epoch + 1 and other.previous != one.summary:
+            yield from finding(
+                "broken_chain",
+                material.vouch(one, other),
+                f"signed the heads of epochs {one.epoch} and {other.epoch}, of which the second does not follow the "
+                f"first: it names {hexed(other.previous)} as its predecessor, and that is {one.summary.hex()}.",
+            )
+
+
+def skipped_epoch(material: Material, realm: str) -> Iterator[Finding]:
+    """A head names another as its predecessor whose number is not the one before; or, by the signer's transcripts, its
+    steps follow those of such a head."""
+    for head in material.heads.values():
+        before = material.parent(head)
+        if before is not None and head.realm == before.realm == realm and head.epoch != before.epoch + 1:
+            yield from finding(
+                "skipped_epoch",
+                material.vouch(head),
+                f"signed a head of epoch {head.epoch} that names epoch {before.epoch} as its predecessor.",
+            )
+    for first in material.transcripts:
+        for next_ in material.transcripts:
+            one, other = first.message, next_.message
+            if other.first_step == one.head_step + 1 and other.epoch != one.epoch + 1:
+                yield from finding(
+                    "skipped_epoch",
+                    first.signers & next_.signers,
+                    f"signed that the steps of epoch {other.epoch} come right after those of epoch {one.epoch}.",
+                )
+
+
+def time_reversed(material: Material, realm: str) -> Iterator[Finding]:
+    """The same signer vouches for two epochs, of which the later was issued earlier."""
+    for one, other in _pairs(material, realm):
+        if one.issued is None or other.issued is None:
+            continue
+        if one.epoch < other.epoch and other.issued < one.issued:
+            yield from finding(
+                "time_reversed",
+                material.vouch(one, other),
+                f"signed that epoch {one.epoch} was issued at {moment(one.issued)}, and epoch {other.epoch}, which "
+                f"comes later, at {moment(other.issued)}.",
+            )
+
+
+def future_time(material: Material, realm: str, latest: int) -> Iterator[Finding]:
+    """A head was issued after `latest`, in nanoseconds since 1970: in the future beyond doubt."""
+    for head in material.heads.values():
+        if head.realm == realm and head.issued is not None and head.issued > latest:
+            yield from finding(
+                "future_time",
+                material.vouch(head),
+                f"signed that epoch {head.epoch} was issued at {moment(head.issued)}, which has not come yet by this "
+                f"machine's clock.",
+            )
+
+
+def foreign_realm(material: Material, realm: str) -> Iterator[Finding]:
+    """A head of another realm follows one of this realm, or the signer's own transcript counts it to this realm.
+
+    :raises OtherRealm: a head of another realm does neither: it has no business here.
+    """
+    for transcript in material.transcripts:
+        if transcript.message.realm != realm:
+            raise OtherRealm(f"a transcript in it is of the realm {quoted(transcript.message.realm)}")
+    for head in material.heads.values():
+        if head.realm != realm:
+            yield from _foreign(material, realm, head)
+
+
+def _foreign(material: Material, realm: str, head: KnownHead) -> Iterator[Finding]:
+    covering = [each.signers for each in material.transcripts if each.head is head]
+    before = material.parent(head)
+    while before is not None and before.realm != realm:
+        before = material.parent(before)
+    if before is None and not covering:
+        raise OtherRealm(f"a head in it is of the realm {quoted(head.realm)}, and does not follow from one of {realm}")
+    names = f"epoch {head.epoch}, naming the realm {quoted(head.realm)},"
+    if before is not None:
+        explanation = f"signed a head of {names} that follows from epoch {before.epoch} of {quoted(realm)}."
+        yield from finding("foreign_realm", material.vouch(head), explanation)
+    for signers in covering:
+        yield from finding("foreign_realm", signers, f"signed that {names} is the head of {quoted(realm)}.")
 
 
 def _pairs(material: Material, realm: str) -> Iterator[tuple[KnownHead, KnownHead]]:

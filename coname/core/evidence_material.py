@@ -19,14 +19,15 @@ from typing import TYPE_CHECKING
 
 from google.protobuf.message import DecodeError
 
-from coname.core import proofs, times, transcripts
+from coname.core import times, transcripts
 from coname.core.evidence_bounds import Budget, check_bounds
 from coname.core.hashes import entry_hash, summary_hash
+from coname.core.partial_tree import PartialTree
+from coname.core.proofs import TreeProofParts
 from coname.core.signatures import PUBLIC_KEY_SIZE
-from coname.core.text import quoted
 from coname.core.types import Index
 from coname.errors import ProofInvalid
-from coname.messages.client_pb2 import EpochHead, TimestampedEpochHead
+from coname.messages.client_pb2 import Entry, EpochHead, TimestampedEpochHead
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,6 +43,13 @@ STEP = "evidence"
 def damaged(sentence: str) -> ProofInvalid:
     """The error for a bundle that cannot be used."""
     return ProofInvalid(STEP, sentence)
+
+
+class OtherRealm(ProofInvalid):
+    """The bundle is, in part, about another realm."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(STEP, sentence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +89,6 @@ class KnownEntry:
 
     head: KnownHead
     index: Index
-    proof: proofs.TreeProofParts
     entry: bytes | None
 
 
@@ -92,6 +99,7 @@ class Material:
     :ivar heads: by summary, in the bundle's order.
     :ivar vouchers: for each summary, who vouches for that head: whoever has signed it, or a transcript of it, or a
         head that follows it. By the hash in it, a head's signer stands for all heads before.
+    :ivar trees: what `entries` show of the trees, by the summary of their head.
     """
 
     heads: Mapping[bytes, KnownHead]
@@ -99,6 +107,7 @@ class Material:
     updates: Sequence[SignedEntryUpdate]
     entries: Sequence[KnownEntry]
     vouchers: Mapping[bytes, frozenset[int]]
+    trees: Mapping[bytes, PartialTree]
 
     def vouch(self, *heads: KnownHead) -> frozenset[int]:
         """Who vouches for each of `heads`."""
@@ -121,8 +130,10 @@ def check(realm: RealmConfig, bundle: EvidenceBundle, budget: Budget) -> Materia
     covered = [_transcript(keys, place, each, known) for place, each in enumerate(bundle.transcripts)]
     _check_bound(known, covered)
     _check_updates(bundle, covered)
-    entries = [_entry(realm.tree_nonce, place, each, places) for place, each in enumerate(bundle.entries)]
-    return Material(known, covered, bundle.updates, entries, _vouchers(known, covered))
+    trees = {summary: PartialTree(head.root_hash, realm.tree_nonce) for summary, head in known.items()}
+    entries = [_entry(trees, place, each, places) for place, each in enumerate(bundle.entries)]
+    _check_used(bundle, entries)
+    return Material(known, covered, bundle.updates, entries, _vouchers(known, covered), trees)
 
 
 class _Keys:
@@ -219,21 +230,45 @@ def _check_updates(bundle: EvidenceBundle, covered: Sequence[KnownTranscript]) -
         raise damaged(f"the updates have the hash {found.hex()}, the last transcript is of {expected.hex()}")
 
 
-def _entry(nonce: bytes, place: int, proven: ProvenEntry, places: Sequence[KnownHead]) -> KnownEntry:
+def _entry(
+    trees: Mapping[bytes, PartialTree], place: int, proven: ProvenEntry, places: Sequence[KnownHead]
+) -> KnownEntry:
     if proven.head >= len(places):
         raise damaged(f"entry {place} is of head {proven.head}; the bundle holds {len(places)}")
     if not proven.HasField("tree_proof"):
         raise damaged(f"entry {place} carries no tree proof")
     head, index, tree = places[proven.head], Index(proven.index), proven.tree_proof
-    parts = proofs.TreeProofParts(tree.neighbors, tree.existing_index, tree.existing_entry_hash)
-    value = proofs.verify_tree_proof(head.root_hash, nonce, index, parts)
+    parts = TreeProofParts(tree.neighbors, tree.existing_index, tree.existing_entry_hash)
+    value = trees[head.summary].add(index, parts)
     if value is None:
         if proven.entry:
-            raise damaged(f"the tree has nothing at {quoted(index.hex())}, but entry {place} is there")
-        return KnownEntry(head, index, parts, None)
+            raise damaged(f"the tree has nothing at {index.hex()}, where entry {place} is said to be")
+        return KnownEntry(head, index, None)
     if entry_hash(proven.entry) != value:
         raise damaged(f"entry {place} is not the one that the tree holds")
-    return KnownEntry(head, index, parts, proven.entry)
+    return KnownEntry(head, index, proven.entry)
+
+
+def _check_used(bundle: EvidenceBundle, entries: Sequence[KnownEntry]) -> None:
+    """Check that each entry has a part in it: an update goes there, or another head's tree is shown at that index.
+
+    A proof that there is nothing at an index proves the same of all indices beside it, so that the index itself could
+    be changed unnoticed.
+    """
+    touched = {_index(update.new_entry) for update in bundle.updates}
+    under: dict[bytes, set[bytes]] = {}
+    for each in entries:
+        under.setdefault(each.index, set()).add(each.head.summary)
+    for place, each in enumerate(entries):
+        if each.index not in touched and len(under[each.index]) == 1:
+            raise damaged(f"entry {place}, at {each.index.hex()}, has no part in it")
+
+
+def _index(entry: bytes) -> bytes:
+    try:
+        return Entry.FromString(entry).index
+    except DecodeError:
+        return b""
 
 
 def _vouchers(known: Mapping[bytes, KnownHead], covered: Sequence[KnownTranscript]) -> dict[bytes, frozenset[int]]:

@@ -14,7 +14,6 @@ from coname.core.hashes import entry_hash, summary_hash
 from coname.core.signatures import SigningKey
 from coname.core.types import Epoch, Index
 from coname.messages.client_pb2 import (
-    AuthorizationPolicy,
     Duration,
     Entry,
     SignedEntryUpdate,
@@ -83,7 +82,7 @@ def build_head(epoch: int, previous: bytes | None = None, root: bytes = bytes(32
         "realm": "testing",
         "epoch": Epoch(epoch),
         "root_hash": root,
-        "issue_time": times.timestamp(ISSUED + epoch),
+        "issue_time": times.timestamp(ISSUED + min(epoch, 1000)),
         "previous_summary_hash": b"" if previous is None else summary_hash(previous),
         **changes,
     }
@@ -158,7 +157,3 @@ class History:
 
 def bundle(**content: Any) -> EvidenceBundle:
     return EvidenceBundle(**{"format": 1, "realm": "testing", "witness": "a test", **content})
-
-
-def no_policy() -> AuthorizationPolicy:
-    return AuthorizationPolicy()

@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-from twisted.trial.unittest import SynchronousTestCase
-
-from coname.core.evidence import Verdict, judge
-from coname.messages.evidence_pb2 import EvidenceBundle
-from tests.core.history import ALL, NOW, OTHER, REPLICA, VERIFIER, build_head, bundle, ids, realm_config, sign_head
-
-
-class JudgeCase(SynchronousTestCase):
-    """Judges bundles under the realm ``testing``."""
-
-    config = realm_config()
-
-    def judge(self, evidence: EvidenceBundle, now: float = NOW) -> Verdict:
-        return judge(self.config, evidence, now)
-
-    def found(self, evidence: EvidenceBundle, now: float = NOW) -> dict[str, tuple[int, ...]]:
-        """Who broke which rule."""
-        verdict = self.judge(evidence, now)
-        self.assertEqual(verdict.reason, "", verdict.why)
-        return {each.rule: each.signers for each in verdict.findings}
-
-    def nothing(self, reason: str, evidence: EvidenceBundle, now: float = NOW) -> str:
-        """Check that `evidence` proves nothing, and give why."""
-        verdict = self.judge(evidence, now)
-        self.assertEqual(verdict.findings, ())
-        self.assertEqual(verdict.reason, reason, verdict.why)
-        self.assertNotEqual(verdict.why, "")
-        return verdict.why
-
+from coname.core import times, transcripts
+from coname.core.types import Epoch
+from coname.messages.client_pb2 import Timestamp
+from tests.core.evidence_case import JudgeCase
+from tests.core.history import (
+    ALL,
+    ISSUED,
+    NOW,
+    OTHER,
+    REPLICA,
+    VERIFIER,
+    History,
+    build_head,
+    bundle,
+    change,
+    ids,
+    sign_head,
+    sign_transcript,
+)
 
 FIRST = build_head(1)
 ONE, TWO = build_head(2, FIRST), build_head(2, FIRST, b"\1" * 32)
@@ -60,3 +50,136 @@ class TwoHeads(JudgeCase):
         claims = bundle(rule="two_heads", account="they did it", heads=[sign_head(ONE, *ALL)])
         self.nothing("unproven", claims)
         self.assertEqual(self.judge(claims).claim.rule, "two_heads")
+
+
+def at(seconds: float) -> dict[str, object]:
+    return {"issue_time": times.timestamp(seconds)}
+
+
+SECOND = build_head(2, FIRST)
+THIRD = build_head(3, SECOND)
+
+
+class BrokenChain(JudgeCase):
+    def test_whoever_signed_both_is_guilty(self) -> None:
+        other = build_head(3, ONE, previous_summary_hash=bytes(64))
+        evidence = bundle(heads=[sign_head(SECOND, REPLICA, VERIFIER), sign_head(other, REPLICA, OTHER)])
+        self.assertEqual(self.found(evidence), {"broken_chain": ids(REPLICA)})
+
+    def test_by_naming_nothing_too(self) -> None:
+        other = build_head(3, previous_summary_hash=b"")
+        evidence = bundle(heads=[sign_head(SECOND, *ALL), sign_head(other, *ALL)])
+        self.assertEqual(self.found(evidence), {"broken_chain": ids(*ALL)})
+
+    def test_by_vouching_for_another_predecessor(self) -> None:
+        # The replica signed ONE; and THREE, which names TWO, which the replica did not sign itself.
+        evidence = bundle(
+            heads=[sign_head(ONE, REPLICA), sign_head(TWO, OTHER), sign_head(build_head(3, TWO), REPLICA)]
+        )
+        self.assertEqual(self.found(evidence), {"two_heads": ids(REPLICA), "broken_chain": ids(REPLICA)})
+
+    def test_a_sound_chain_proves_nothing(self) -> None:
+        self.nothing("unproven", bundle(heads=[sign_head(head, *ALL) for head in (FIRST, SECOND, THIRD)]))
+
+    def test_a_gap_in_what_is_shown_proves_nothing(self) -> None:
+        self.nothing("unproven", bundle(heads=[sign_head(FIRST, *ALL), sign_head(THIRD, *ALL)]))
+
+    def test_two_histories_of_two_signers_prove_nothing(self) -> None:
+        evidence = bundle(heads=[sign_head(ONE, VERIFIER), sign_head(build_head(3, TWO), REPLICA)])
+        self.nothing("unproven", evidence)
+
+
+class SkippedEpoch(JudgeCase):
+    def test_whoever_signed_the_later_is_guilty(self) -> None:
+        later = build_head(9, SECOND)
+        evidence = bundle(heads=[sign_head(SECOND, OTHER), sign_head(later, REPLICA, VERIFIER)])
+        self.assertEqual(self.found(evidence), {"skipped_epoch": ids(REPLICA, VERIFIER)})
+
+    def test_the_earlier_need_not_be_signed(self) -> None:
+        evidence = bundle(heads=[sign_head(SECOND), sign_head(build_head(2**64 - 1, SECOND), REPLICA)])
+        self.assertEqual(self.found(evidence), {"skipped_epoch": ids(REPLICA)})
+
+    def test_to_a_smaller_number_or_none(self) -> None:
+        for number in (0, 1, 2):
+            later = build_head(number, SECOND, **at(ISSUED + 100))
+            evidence = bundle(heads=[sign_head(SECOND), sign_head(later, REPLICA)])
+            self.assertEqual(self.found(evidence)["skipped_epoch"], ids(REPLICA))
+
+    def test_by_the_signers_own_transcripts(self) -> None:
+        history = History()
+        first, second = history.close(change("alice")), history.close()
+        second.head = build_head(7, previous_summary_hash=bytes(64))
+        jump = transcripts.build("testing", Epoch(7), second.head, 2, [])
+        evidence = bundle(
+            heads=[sign_head(first.head, *ALL), sign_head(second.head, *ALL)],
+            transcripts=[history.transcript(first, REPLICA, VERIFIER), sign_transcript(jump, REPLICA, OTHER)],
+        )
+        self.assertEqual(self.found(evidence), {"skipped_epoch": ids(REPLICA)})
+
+
+class Times(JudgeCase):
+    def test_time_that_goes_back_along_the_chain(self) -> None:
+        later = build_head(3, SECOND, **at(ISSUED))
+        evidence = bundle(heads=[sign_head(SECOND, OTHER), sign_head(later, REPLICA)])
+        self.assertEqual(self.found(evidence), {"time_reversed": ids(REPLICA)})
+
+    def test_time_that_goes_back_between_epochs_far_apart(self) -> None:
+        later = build_head(30, previous_summary_hash=bytes(64), **at(ISSUED))
+        evidence = bundle(heads=[sign_head(SECOND, VERIFIER, REPLICA), sign_head(later, OTHER, REPLICA)])
+        self.assertEqual(self.found(evidence), {"time_reversed": ids(REPLICA)})
+
+    def test_by_a_nanosecond(self) -> None:
+        first = build_head(1, issue_time=times.timestamp((ISSUED, 1)))
+        later = build_head(2, first, **at(ISSUED))
+        evidence = bundle(heads=[sign_head(first), sign_head(later, REPLICA)])
+        self.assertEqual(self.found(evidence), {"time_reversed": ids(REPLICA)})
+
+    def test_time_may_stand_still(self) -> None:
+        later = build_head(3, SECOND, **at(ISSUED + 2))
+        self.nothing("unproven", bundle(heads=[sign_head(SECOND, *ALL), sign_head(later, *ALL)]))
+
+    def test_the_future(self) -> None:
+        evidence = bundle(heads=[sign_head(build_head(3, SECOND, **at(NOW + 4000)), REPLICA)])
+        self.assertEqual(self.found(evidence), {"future_time": ids(REPLICA)})
+        self.nothing("unproven", evidence, NOW + 500)  # an hour of tolerance
+        self.nothing("unproven", evidence, NOW + 5000)
+
+    def test_a_time_that_is_none_convicts_nobody_of_its_own(self) -> None:
+        strange = build_head(3, SECOND, issue_time=Timestamp(seconds=2**62, nanos=-5))
+        self.nothing("unproven", bundle(heads=[sign_head(SECOND, *ALL), sign_head(strange, *ALL)]))
+
+
+class ForeignRealm(JudgeCase):
+    def test_a_head_that_follows_ours_and_names_another(self) -> None:
+        foreign = build_head(3, SECOND, realm="elsewhere")
+        evidence = bundle(heads=[sign_head(SECOND, OTHER), sign_head(foreign, REPLICA, VERIFIER)])
+        self.assertEqual(self.found(evidence), {"foreign_realm": ids(REPLICA, VERIFIER)})
+
+    def test_a_head_that_follows_such_a_head(self) -> None:
+        foreign = build_head(3, SECOND, realm="elsewhere")
+        evidence = bundle(
+            heads=[sign_head(SECOND), sign_head(foreign), sign_head(build_head(4, foreign, realm="more"), REPLICA)]
+        )
+        self.assertEqual(self.found(evidence), {"foreign_realm": ids(REPLICA)})
+
+    def test_a_head_that_our_transcript_covers(self) -> None:
+        history = History()
+        first = history.close(change("alice"), realm="elsewhere")
+        evidence = bundle(
+            heads=[sign_head(first.head, *ALL)], transcripts=[history.transcript(first, REPLICA)], updates=first.updates
+        )
+        self.assertEqual(self.found(evidence), {"foreign_realm": ids(REPLICA)})
+
+    def test_a_head_of_another_realm_alone_is_no_ones_fault(self) -> None:
+        foreign = build_head(2, FIRST, realm="elsewhere")
+        self.nothing("other_realm", bundle(heads=[sign_head(foreign, *ALL)]))
+
+    def test_a_signer_of_two_realms_is_honest(self) -> None:
+        other = History("elsewhere")
+        heads = [sign_head(other.close(change(name)).head, VERIFIER) for name in ("a", "b")]
+        self.nothing("other_realm", bundle(heads=[sign_head(ONE, VERIFIER), *heads]))
+        self.nothing("other_realm", bundle(heads=heads))
+
+    def test_the_bundle_names_another_realm(self) -> None:
+        evidence = bundle(heads=[sign_head(ONE, *ALL), sign_head(TWO, *ALL)], realm="elsewhere")
+        self.nothing("other_realm", evidence)

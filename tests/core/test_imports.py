@@ -19,6 +19,7 @@ ALLOWED = {
     "dataclasses",
     "functools",
     "hashlib",
+    "itertools",
     "math",
     "re",
     "secrets",

@@ -1,0 +1,158 @@
+"""What a transcript shows: that an update was let in which its owner did not sign, or that the root is not what the
+updates lead to.
+
+A transcript's signer stands for the updates, for the head that they led to, and by the hash in it for the head before.
+So with the updates themselves, and proofs of what the tree held before at the places that they change, everything that
+the signer should have checked can be checked again.
+
+Owners' signatures are taken as leniently as any keyserver takes them (`Budget.verify_owner`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from google.protobuf.message import DecodeError
+
+from coname.core import transcripts
+from coname.core.evidence_bounds import MAX_NOTES, TooMuch
+from coname.core.evidence_words import Finding, finding
+from coname.core.hashes import HASH_SIZE, entry_hash
+from coname.core.partial_tree import root_of
+from coname.core.policies import check_update
+from coname.core.text import hexed
+from coname.core.types import EntryHash, Index
+from coname.errors import Corrupt, ProofInvalid, UpdateInvalid
+from coname.messages.client_pb2 import Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from coname.core.evidence_bounds import Budget
+    from coname.core.evidence_material import KnownHead, KnownTranscript, Material
+    from coname.messages.client_pb2 import SignedEntryUpdate
+
+_EMPTY = transcripts.updates_hash([])
+
+
+class StepRules:
+    """The rules about the steps of one epoch, for each transcript that covers the bundle's updates.
+
+    :param nonce: the realm's tree nonce.
+    :param notes: takes a sentence on each thing that cannot be decided.
+    """
+
+    def __init__(self, material: Material, nonce: bytes, budget: Budget, notes: list[str]) -> None:
+        self._material = material
+        self._nonce = nonce
+        self._budget = budget
+        self._notes = notes
+        self._updates = [_Update(update) for update in material.updates]
+
+    def findings(self) -> Iterator[Finding]:
+        """Who broke which of them."""
+        covering = [each for each in self._material.transcripts if self._covers(each)]
+        for head in {each.head.summary: each.head for each in covering}.values():
+            signers = frozenset().union(*(each.signers for each in covering if each.head is head))
+            if not _begins(head) and self._material.parent(head) is None:
+                self._note(f"the head before epoch {head.epoch} is not in it: what the tree held is not known")
+                continue
+            yield from self._wrong_root(head, signers)
+            try:
+                yield from self._wrong_updates(head, signers)
+            except TooMuch as error:  # what was found so far stands: nobody shall escape by the size of an epoch
+                self._note(f"not all updates of epoch {head.epoch} were looked at: {error}")
+
+    def _note(self, sentence: str) -> None:
+        if len(self._notes) < MAX_NOTES:
+            self._notes.append(sentence)
+
+    def _covers(self, transcript: KnownTranscript) -> bool:
+        message = transcript.message
+        if message.head_step - message.first_step != len(self._updates):
+            return False
+        # That the updates are those of the last transcript was checked with the material.
+        expected = self._material.transcripts[-1].message.updates_hash if self._updates else _EMPTY
+        return message.updates_hash == expected
+
+    def _wrong_root(self, head: KnownHead, signers: frozenset[int]) -> Iterator[Finding]:
+        malformed = [each for each in self._updates if each.index is None]
+        if malformed:
+            return  # no tree can hold them; `_wrong_updates` says so
+        changes = {each.index: entry_hash(each.message.new_entry) for each in self._updates if each.index is not None}
+        try:
+            expected = self._root_after(head, changes)
+        except ProofInvalid as error:
+            self._note(f"whether the root of epoch {head.epoch} is right cannot be decided: {error}")
+            return
+        if expected != head.root_hash:
+            yield from finding(
+                "wrong_root",
+                signers,
+                f"signed epoch {head.epoch} with the root {hexed(head.root_hash)}; the updates that it consists of "
+                f"({len(self._updates)}) lead to {expected.hex()}.",
+            )
+
+    def _root_after(self, head: KnownHead, changes: Mapping[Index, EntryHash]) -> bytes:
+        if _begins(head):
+            return root_of(self._nonce, changes)
+        return self._material.trees[head.previous].root_with(changes)
+
+    def _wrong_updates(self, head: KnownHead, signers: frozenset[int]) -> Iterator[Finding]:
+        current = self._entries_before(head)
+        undecided: set[Index] = set()
+        for place, update in enumerate(self._updates, start=1):
+            said = f"let update {place} into epoch {head.epoch}"
+            if update.index is None:
+                yield from finding("unauthorised_update", signers, f"{said}, which is no entry that a tree can hold.")
+            elif update.index not in undecided:
+                if update.index not in current and not _begins(head):
+                    self._note(f"what the tree held before at {update.index.hex()} is not in it")
+                    undecided.add(update.index)
+                    continue
+                before = current.get(update.index)
+                wrong = self._wrong_update(before, update)
+                if wrong:
+                    undecided.add(update.index)  # what comes after it stands on sand
+                    yield from finding(wrong[0], signers, f"{said}, at {update.index.hex()}: {wrong[1]}.")
+                current[update.index] = update.message.new_entry
+
+    def _entries_before(self, head: KnownHead) -> dict[Index, bytes | None]:
+        return {each.index: each.entry for each in self._material.entries if each.head.summary == head.previous}
+
+    def _wrong_update(self, before: bytes | None, update: _Update) -> tuple[str, str] | None:
+        """The rule that `update` breaks, and how."""
+        try:
+            check_update(before, update.message, self._budget.verify_owner)
+        except UpdateInvalid as error:
+            fell = before is not None and update.version <= Entry.FromString(before).version
+            return ("version_decreased" if fell else "unauthorised_update"), str(error)
+        except Corrupt as error:
+            self._note(str(error))
+        return None
+
+
+class _Update:
+    """An update, and where it goes.
+
+    :ivar index: None if it goes nowhere: it is no entry, or has no index of the right length.
+    """
+
+    __slots__ = ("index", "message", "version")
+
+    def __init__(self, message: SignedEntryUpdate) -> None:
+        self.message = message
+        self.index: Index | None = None
+        self.version = 0
+        try:
+            entry = Entry.FromString(message.new_entry)
+        except DecodeError:
+            return
+        self.version = entry.version
+        if len(entry.index) == HASH_SIZE:
+            self.index = Index(entry.index)
+
+
+def _begins(head: KnownHead) -> bool:
+    """Whether `head` is that of the first epoch, before which the tree was empty."""
+    return head.epoch == 1 and not head.previous
