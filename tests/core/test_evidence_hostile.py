@@ -223,14 +223,14 @@ class Bounds(JudgeCase):
             for _ in range(getattr(evidence_bounds, most) + 1):
                 getattr(evidence, field).add()
             self.nothing("too_large", evidence)
-        for field, most in (("updates", "MAX_UPDATES"), ("entries", "MAX_ENTRIES")):
+        for _, most in (("updates", "MAX_UPDATES"), ("entries", "MAX_ENTRIES")):
             self.patch(evidence_bounds, most, 3)
             evidence = two_epochs()[1]
             evidence.MergeFrom(evidence)
             self.nothing("too_large", evidence)
 
     def test_signatures(self) -> None:
-        self.patch(evidence_bounds, "MAX_SIGNATURES", 5)
+        self.patch(evidence_bounds, "MAX_SIGNATURES", 3)
         self.nothing("too_large", two_heads())
 
     def test_updates_that_were_not_looked_at_are_told(self) -> None:
