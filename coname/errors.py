@@ -71,6 +71,20 @@ class QuorumUnmet(Refused):
     code = "quorum_unmet"
 
 
+class NotPermitted(Refused):
+    """The caller is not who may do this: no verifier of this realm, or not the one whose signature it brings."""
+
+    code = "not_permitted"
+    http_status = 403
+    grpc_status = "PERMISSION_DENIED"
+
+
+class HeadDiffers(Refused):
+    """A verifier signed another epoch head than the one that this replica has for the epoch."""
+
+    code = "head_differs"
+
+
 class EpochUnknown(Refused):
     """The epoch that was asked for has not been closed yet, or never existed."""
 

@@ -11,8 +11,8 @@ that clients accept an answer for: a realm may be down for most of it before loo
 is proposed again after five seconds: longer than any election of a leader takes, so that it seldom is proposed twice.
 
 **The original's programs** know no field from 100 up, and refuse a file with one. So, for the suite of 2017, none is
-written: no domains, limits, manhole, nor the verification policy that HKP answers under. For RFC 9381, which they could
-not speak anyway, they are.
+written: no domains, limits, manhole, list of verifiers, names of signers, nor the verification policy that HKP answers
+under. For RFC 9381, which they could not speak anyway, they are.
 """
 
 from __future__ import annotations
@@ -144,6 +144,10 @@ class Blueprint:
             client_tls=pb.TLSConfig(root_cas=[self._authority_der()]),
             vrf_suite=self.suite,
         )
+        if self.ours:
+            for kind, keys in (("replica", self.replica_keys), ("verifier", self.verifier_keys)):
+                for number, key in enumerate(keys, start=1):
+                    realm.signer_names[key.key_id] = f"{kind} {number}"
         return pb.Config(realms=[realm])
 
     def verification_policy(self) -> AuthorizationPolicy:
@@ -177,6 +181,8 @@ class Blueprint:
             config.domains.extend(self.options.domains)
             if self.verifier_keys:
                 config.verification_policy.CopyFrom(self.verification_policy())
+            for key in self.verifier_keys:
+                config.verifiers.add(id=key.key_id, public_keys=[public_key_message(key.public)])
         return config
 
     def _replicas(self) -> list[pb.Replica]:

@@ -64,6 +64,7 @@ def check_replica(message: pb.ReplicaConfig, path: Path, now: datetime, findings
         tree_nonce=config.tree_nonce,
         replica_policy=policy,
         verification_policy=verification_policy,
+        verifiers=shared.verifiers,
         limits=limits,
         min_epoch_interval=shared.intervals.least,
         max_epoch_interval=shared.intervals.greatest,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from coname.configuration import defaults, listen
 from coname.configuration.check_realm import check_domains, check_duration, check_policy, check_public_key
+from coname.configuration.check_verifiers import check_verifiers
 from coname.configuration.findings import Findings
 from coname.configuration.keys import read_vrf_secret
 from coname.core import vrf
@@ -34,6 +36,7 @@ class Shared:
     intervals: Intervals
     replica_policy: AuthorizationPolicy | None
     verification_policy: AuthorizationPolicy | None
+    verifiers: Mapping[int, Sequence[bytes]]
 
 
 def check_keyserver(config: pb.KeyserverConfig, folder: Path, findings: Findings) -> Shared:
@@ -48,6 +51,7 @@ def check_keyserver(config: pb.KeyserverConfig, folder: Path, findings: Findings
         intervals=_intervals(config, findings),
         replica_policy=policy,
         verification_policy=_verification_policy(config, policy, findings.at("verification_policy")),
+        verifiers=check_verifiers(config, policy, findings),
     )
 
 

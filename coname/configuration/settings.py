@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from coname.configuration.listen import Address
@@ -43,6 +44,7 @@ class ReplicaSettings:
     :ivar suite: the VRF suite, a value of the enum VRFSuite.
     :ivar replica_policy: when an epoch is ratified: by a majority of replicas (protocol section 7).
     :ivar verification_policy: under which clients accept an answer, as far as this replica knows.
+    :ivar verifiers: the public keys of each verifier by its id; empty: whoever's certificate verifies is one.
     :ivar domains: whose addresses may be registered, canonical; empty: any.
     :ivar limits: with the defaults filled in.
     :ivar min_epoch_interval: seconds, as are the other intervals.
@@ -65,6 +67,7 @@ class ReplicaSettings:
     tree_nonce: bytes
     replica_policy: AuthorizationPolicy = field(repr=False)
     verification_policy: AuthorizationPolicy = field(repr=False)
+    verifiers: Mapping[int, Sequence[bytes]] = field(repr=False)
     limits: Limits
     min_epoch_interval: float
     max_epoch_interval: float

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from coname.core.types import Epoch
+from coname.core.types import Epoch, KeyId
 from coname.errors import ConameError
 
 
@@ -33,9 +33,13 @@ class EpochClosed:
 
 @dataclass(frozen=True, slots=True)
 class HeadSigned:
-    """A ratified epoch has one more signature than before, or has just been ratified."""
+    """A ratified epoch has more signatures than before, or has just been ratified.
+
+    :ivar signers: whose signatures came to light by it.
+    """
 
     epoch: Epoch
+    signers: tuple[KeyId, ...]
 
 
 Effect = UpdateApplied | UpdateRejected | EpochClosed | HeadSigned

@@ -19,7 +19,7 @@ from coname.errors import Corrupt, EpochUnknown, QuorumUnmet, Unavailable
 from coname.interfaces import IKeyValueStore
 from coname.keyserver import tables
 from coname.keyserver.answers import Answer, Ratifications
-from coname.keyserver.ratifications import SignerFrontier
+from coname.keyserver.frontier import Frontier, Numbers
 from coname.messages.client_pb2 import LookupRequest, QuorumExpr
 from coname.messages.stored_pb2 import EpochRecord, ReplicaState
 from coname.storage.tree import MerkleTree, NodeRef
@@ -55,7 +55,7 @@ class Lookups:
         self._cache_bytes = cache_bytes
         self._answer_bytes = 0
         self._ratified = Epoch(0)
-        self._frontier = SignerFrontier()
+        self._frontier = Frontier(Numbers())
         # caches, emptied by every new signature
         self._answers: dict[_Question, Answer] = {}
         self._ratifications: dict[tuple[int, bytes | None], Ratifications] = {}
@@ -67,10 +67,10 @@ class Lookups:
         """The newest epoch that may be looked at; 0 if there is none."""
         return self._ratified
 
-    def advance(self, state: ReplicaState) -> None:
-        """`state` is durable now: answer from it."""
+    def advance(self, state: ReplicaState, frontier: Frontier) -> None:
+        """`state` and `frontier` are durable now: answer from them."""
         self._ratified = Epoch(state.ratified_epoch)
-        self._frontier = SignerFrontier(state.frontier)
+        self._frontier = frontier
         self._forget_answers()
         self._ratifications.clear()
 
@@ -145,22 +145,22 @@ class Lookups:
         if quorum is None:
             return self._ratified
         oldest = Epoch(max(1, self._ratified - self._scan) if self._scan else 1)
-        found = self._frontier.newest(lambda have: satisfied(quorum, have), oldest)
+        found = self._frontier.newest(signers(quorum), lambda have: satisfied(quorum, have), oldest)
         if found is None:
             raise QuorumUnmet(self._unmet(f"no epoch from {oldest} to {self._ratified} is", quorum))
         return found
 
     def _unmet(self, what: str, quorum: QuorumExpr | None) -> str:
         wanted = sorted(signers(quorum)) if quorum is not None else []
-        progress = ", ".join(self._progress(KeyId(signer)) for signer in wanted[:16])
+        newest = self._frontier.progress(wanted)
+        progress = ", ".join(self._progress(KeyId(signer), newest) for signer in wanted[:16])
         return f"{what} signed by the requested quorum; its signers: {progress or 'none'}"
 
-    def _progress(self, signer: KeyId) -> str:
-        newest = self._frontier.newest_by(signer)
-        if not newest:
+    def _progress(self, signer: KeyId, newest: dict[KeyId, Epoch]) -> str:
+        if signer not in newest:
             return f"{signer} has signed nothing"
-        behind = self._ratified - newest
-        return f"{signer} signed epoch {newest}" + (f" ({behind} behind)" if behind else "")
+        behind = self._ratified - newest[signer]
+        return f"{signer} signed epoch {newest[signer]}" + (f" ({behind} behind)" if behind else "")
 
     def _answer(self, user_id: str, ratifications: Ratifications) -> Answer:
         epoch = ratifications.epoch

@@ -22,25 +22,26 @@ from dataclasses import dataclass, field
 
 from google.protobuf.message import DecodeError
 
-from coname.core import heads
-from coname.core.hashes import entry_hash, summary_hash
-from coname.core.policies import check_update, policy_satisfied
+from coname.core import heads, transcripts
+from coname.core.hashes import summary_hash
+from coname.core.policies import check_update
 from coname.core.signatures import Verify
 from coname.core.times import to_nanoseconds
-from coname.core.types import EntryHash, Epoch, Index, KeyId
+from coname.core.types import Epoch, Index
 from coname.errors import ConameError, Corrupt, ProofInvalid
 from coname.interfaces import CommittedEntry, IKeyValueStore, Write
-from coname.keyserver import tables
-from coname.keyserver.effects import Effect, EpochClosed, HeadSigned, UpdateApplied, UpdateRejected
-from coname.keyserver.ratifications import SignerFrontier
-from coname.messages.client_pb2 import AuthorizationPolicy, Entry, SignedEpochHead
+from coname.keyserver import open_epoch, tables
+from coname.keyserver.effects import Effect, EpochClosed, UpdateApplied, UpdateRejected
+from coname.keyserver.frontier import Frontier
+from coname.keyserver.open_epoch import OpenEpoch
+from coname.keyserver.ratification import Ratification
+from coname.keyserver.verifiers import Verifiers
+from coname.messages.client_pb2 import AuthorizationPolicy, Entry
 from coname.messages.replication_pb2 import AdmittedUpdate, EpochDelimiter, KeyserverStep, LogEntry
 from coname.messages.stored_pb2 import EpochRecord, ReplicaState
 from coname.messages.verification_pb2 import VerifierStep
 from coname.storage.transaction import Transaction
 from coname.storage.tree import EMPTY, MerkleTree, NodeRef, Updated
-
-_REMEMBERED_EPOCHS = 16  # whose signatures are kept at hand; late ones are read from the database
 
 
 @dataclass(slots=True)
@@ -48,16 +49,23 @@ class Applied:
     """What one log entry comes to.
 
     :ivar state: where the machine stands once `writes` are in the database.
+    :ivar frontier: the newest epochs by who signed them, then.
     :ivar pending: how many indices the next epoch will change.
     :ivar trees: what the tree cache may remember then.
     """
 
     index: int
     state: ReplicaState
+    frontier: Frontier
     pending: int = 0
     writes: list[Write] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
     trees: list[Updated] = field(default_factory=list)
+
+    def note(self, effect: Effect | None) -> None:
+        """Owe `effect`, if there is one."""
+        if effect is not None:
+            self.effects.append(effect)
 
 
 class StateMachine:
@@ -66,25 +74,30 @@ class StateMachine:
     Its fields are what `apply` last computed, which the database may not hold yet: nobody else reads them.
 
     :param policy: whose signatures ratify an epoch.
+    :param verifiers: who may sign it besides.
     :param verify: the signature check; the caller may pass one that remembers what it has verified.
     """
 
     def __init__(
-        self, store: IKeyValueStore, realm: str, tree: MerkleTree, policy: AuthorizationPolicy, verify: Verify
+        self,
+        store: IKeyValueStore,
+        realm: str,
+        tree: MerkleTree,
+        policy: AuthorizationPolicy,
+        verifiers: Verifiers,
+        verify: Verify,
     ) -> None:
         self._store = store
         self._realm = realm
         self._tree = tree
-        self._policy = policy
         self._verify = verify
         self._state = tables.read_state(store)
-        self._frontier = SignerFrontier(self._state.frontier)
-        self._pending = dict(self._read_pending())
-        self._heads: dict[Epoch, dict[KeyId, SignedEpochHead]] = {}
+        self._ratification = Ratification(store, policy, verifiers, verify, self._state)
+        self._open = open_epoch.read(store, self._state)
 
     def resumed(self) -> Applied:
         """Where the machine stands before anything is applied: what the database holds."""
-        return Applied(self._state.applied_index, self._state, len(self._pending))
+        return Applied(self._state.applied_index, self._state, self._ratification.frontier, len(self._open.changes))
 
     def apply(self, entry: CommittedEntry) -> Generator[None, None, Applied]:
         """Compute what `entry` comes to. Yields wherever the work may be interrupted.
@@ -96,18 +109,18 @@ class StateMachine:
         state = ReplicaState()
         state.CopyFrom(self._state)
         state.applied_index = entry.index
+        state.ClearField("frontier")
         self._state = state
-        applied = Applied(entry.index, state)
+        applied = Applied(entry.index, state, self._ratification.frontier)
         transaction = Transaction(self._store)
         for step in _steps(entry.data):
             yield from self._apply_step(transaction, step, applied)
             yield
-        state.ClearField("frontier")
-        state.frontier.extend(self._frontier.stored())
+        self._ratification.write(transaction)
         tables.write_state(transaction, state)
         applied.writes.extend(transaction.writes)
-        applied.pending = len(self._pending)
-        self._forget_old_heads()
+        applied.frontier = self._ratification.frontier
+        applied.pending = len(self._open.changes)
         return applied
 
     def _apply_step(
@@ -119,7 +132,9 @@ class StateMachine:
         elif kind == "epoch_delimiter":
             yield from self._close_epoch(transaction, step.epoch_delimiter, applied)
         elif kind == "replica_signed":
-            self._apply_replica_signature(transaction, step.replica_signed, applied)
+            applied.note(self._ratification.replica_signed(transaction, self._state, step))
+        elif kind == "verifier_signed":
+            applied.note(self._ratification.verifier_signed(transaction, self._state, step.verifier_signed))
 
     # updates
 
@@ -141,7 +156,7 @@ class StateMachine:
             return UpdateRejected(uid, error)
         epoch = Epoch(self._state.closed_epoch + 1)
         self._write_update(transaction, admitted, index, epoch)
-        self._pending[index] = entry_hash(new_entry)
+        self._open.add(index, admitted.update)
         if place is None:
             self._state.users += 1
         return UpdateApplied(uid, epoch)
@@ -167,11 +182,12 @@ class StateMachine:
         if not self._may_close(delimiter, previous):
             return
         root = NodeRef(previous.tree_root) if previous else EMPTY
-        updated = yield from self._tree.update(root, self._pending, state.next_node)
+        updated = yield from self._tree.update(root, self._open.changes, state.next_node)
         transaction.add(updated.writes)
+        epoch = Epoch(delimiter.epoch_number)
         head = heads.build(
             self._realm,
-            Epoch(delimiter.epoch_number),
+            epoch,
             self._tree.root_hash(updated.root),
             delimiter.timestamp,
             summary_hash(previous.head) if previous else b"",
@@ -181,14 +197,15 @@ class StateMachine:
             head=head,
             timestamped_head=heads.timestamped(head, delimiter.timestamp),
             head_slot=state.verifier_log_length,
+            transcript=transcripts.build(self._realm, epoch, head, self._open.first_step, self._open.digests),
         )
-        transaction.put(tables.epoch_key(Epoch(delimiter.epoch_number)), record.SerializeToString())
-        state.closed_epoch = delimiter.epoch_number
+        transaction.put(tables.epoch_key(epoch), record.SerializeToString())
+        state.closed_epoch = epoch
         state.verifier_log_length += 1
         state.next_node = updated.next_node
-        self._pending = {}
+        self._open = OpenEpoch(state.verifier_log_length)
         applied.trees.append(updated)
-        applied.effects.append(EpochClosed(Epoch(state.closed_epoch)))
+        applied.effects.append(EpochClosed(epoch))
 
     def _previous_epoch(self, transaction: Transaction) -> EpochRecord | None:
         closed = self._state.closed_epoch
@@ -203,65 +220,6 @@ class StateMachine:
         except ValueError:
             return False
         return previous is None or proposed >= heads.parse(previous.timestamped_head).issue_time_ns
-
-    # ratification
-
-    def _apply_replica_signature(self, transaction: Transaction, signed: SignedEpochHead, applied: Applied) -> None:
-        try:
-            epoch = Epoch(heads.parse(signed.head).epoch)
-        except ProofInvalid:
-            return
-        if not 1 <= epoch <= self._state.closed_epoch:
-            return
-        record = tables.read_epoch(transaction, epoch)
-        if signed.head != record.timestamped_head:
-            return
-        known = self._known_heads(epoch)
-        added = [KeyId(signer) for signer in sorted(signed.signatures) if self._is_new(KeyId(signer), signed, known)]
-        for signer in added:
-            known[signer] = SignedEpochHead(head=signed.head, signatures={signer: signed.signatures[signer]})
-            transaction.put(tables.ratification_key(epoch, signer), known[signer].SerializeToString())
-        if epoch > self._state.ratified_epoch:
-            self._ratify_if_signed(transaction, epoch, record, known)
-        if added and epoch <= self._state.ratified_epoch:
-            self._frontier.add(epoch, known.keys())
-            applied.effects.append(HeadSigned(epoch))
-
-    def _is_new(self, signer: KeyId, signed: SignedEpochHead, known: dict[KeyId, SignedEpochHead]) -> bool:
-        if signer in known or signer not in self._policy.public_keys:
-            return False
-        key = self._policy.public_keys[signer].ed25519
-        return self._verify(key, signed.head, signed.signatures[signer])
-
-    def _ratify_if_signed(
-        self, transaction: Transaction, epoch: Epoch, record: EpochRecord, known: dict[KeyId, SignedEpochHead]
-    ) -> None:
-        signatures: dict[int, bytes] = {signer: head.signatures[signer] for signer, head in known.items()}
-        if not policy_satisfied(self._policy, record.timestamped_head, signatures, self._verify):
-            return
-        self._state.ratified_epoch = epoch
-        combined = SignedEpochHead(head=record.timestamped_head, signatures=signatures)
-        step = VerifierStep(Epoch=combined).SerializeToString(deterministic=True)
-        transaction.put(tables.step_key(record.head_slot), step)
-
-    # what is derived from the database
-
-    def _known_heads(self, epoch: Epoch) -> dict[KeyId, SignedEpochHead]:
-        if epoch not in self._heads:
-            self._heads[epoch] = tables.read_ratifications(self._store, epoch)
-        return self._heads[epoch]
-
-    def _forget_old_heads(self) -> None:
-        for epoch in sorted(self._heads)[:-_REMEMBERED_EPOCHS]:
-            del self._heads[epoch]
-
-    def _read_pending(self) -> Generator[tuple[Index, EntryHash], None, None]:
-        first = 0
-        if self._state.closed_epoch:
-            first = tables.read_epoch(self._store, Epoch(self._state.closed_epoch)).head_slot + 1
-        for position in range(first, self._state.verifier_log_length):
-            new_entry = tables.read_update(self._store, position).new_entry
-            yield Index(tables.decode(Entry, new_entry, "entry").index), entry_hash(new_entry)
 
 
 def _steps(data: bytes) -> list[KeyserverStep]:

@@ -21,6 +21,7 @@ from zope.interface import implementer
 from coname.core import heads
 from coname.core.signatures import SigningKey
 from coname.core.times import NANOSECONDS, timestamp
+from coname.core.transcripts import signed_bytes
 from coname.core.types import Epoch, KeyId
 from coname.errors import ConameError, Overloaded, TimedOut, Unavailable
 from coname.interfaces import CommittedEntry, IKeyserver, IKeyValueStore, ILogReplicator
@@ -38,6 +39,7 @@ from coname.keyserver.waiting import RatificationWaiters, UpdateWaiters
 from coname.messages.client_pb2 import LookupRequest, SignedEpochHead, UpdateRequest
 from coname.messages.replication_pb2 import AdmittedUpdate, EpochDelimiter, KeyserverStep
 from coname.messages.stored_pb2 import ReplicaState
+from coname.messages.verification_pb2 import SignedTranscript
 from coname.storage.tree import MerkleTree
 
 CHECKPOINT_BYTES = 4 * 1024 * 1024
@@ -120,7 +122,7 @@ class Replica:
 
     async def start(self) -> None:
         """Take part in the log. Lookups are answered from what is stored at once, updates once the log runs."""
-        self._lookups.advance(self.state)
+        self._lookups.advance(self.state, self._durable.frontier)
         self._closed_at = self._when_closed()
         await self._parts.log.start(self.state.applied_index)
         self._parts.log.onLeaderChange(self._delimiter.reevaluate)
@@ -253,7 +255,7 @@ class Replica:
             self._delimiter_proposed_at = self._signature_proposed_at = -inf
             self._signature.reevaluate()
         elif isinstance(effect, HeadSigned):
-            self._lookups.advance(self.state)
+            self._lookups.advance(self.state, self._durable.frontier)
             self._release()
 
     def _release(self) -> None:
@@ -335,10 +337,14 @@ class Replica:
 
     def _propose_signature(self) -> None:
         self._signature_proposed_at = self._clock.seconds()
-        head = tables.read_epoch(self._parts.store, Epoch(self.state.closed_epoch)).timestamped_head
-        key = self._parts.signing_key
-        signed = SignedEpochHead(head=head, signatures={self._parts.signer: key.sign(head)})
-        self._proposer.propose(KeyserverStep(UID=new_uid(), replica_signed=signed))
+        record = tables.read_epoch(self._parts.store, Epoch(self.state.closed_epoch))
+        key, signer = self._parts.signing_key, self._parts.signer
+        head = SignedEpochHead(head=record.timestamped_head, signatures={signer: key.sign(record.timestamped_head)})
+        step = KeyserverStep(UID=new_uid(), replica_signed=head)
+        if record.transcript:
+            signature = key.sign(signed_bytes(record.transcript))
+            step.transcript.CopyFrom(SignedTranscript(transcript=record.transcript, signatures={signer: signature}))
+        self._proposer.propose(step)
 
 
 def _timed_out(timeout: float) -> TimedOut:

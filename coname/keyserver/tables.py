@@ -12,6 +12,9 @@ table  key                                          value
 ``p``  verifier log index of the entry              `Profile`
 ``e``  epoch                                        `EpochRecord`
 ``r``  epoch, key id of the signer                  `SignedEpochHead` with that one signature
+``s``  epoch, key id of a replica                   its signature on the transcript, until the epoch is ratified
+``f``  epoch                                        who has signed it, in bits (`coname.keyserver.frontier`)
+``n``  nothing                                      the key ids of all who have signed, in order of their bits
 ``t``  node number                                  a tree node (`coname.storage.tree`)
 =====  ===========================================  ======================================================
 
@@ -28,11 +31,13 @@ from google.protobuf.message import DecodeError, Message
 
 from coname.core.types import Epoch, Index, KeyId
 from coname.errors import Corrupt
+from coname.interfaces import Put
 from coname.messages.client_pb2 import SignedEntryUpdate, SignedEpochHead
 from coname.messages.stored_pb2 import EpochRecord, ReplicaState
 from coname.messages.verification_pb2 import VerifierStep
 
 STATE_KEY = b"m"
+SIGNERS_KEY = b"n"
 INDEX_SIZE = 32
 _NUMBER = 6  # bytes of a stored epoch or verifier log index: enough for a million a second for nine years
 
@@ -182,6 +187,23 @@ def ratification_key(epoch: Epoch, signer: KeyId) -> bytes:
     return b"r" + _number(epoch) + _number(signer)
 
 
+def transcript_signature_key(epoch: Epoch, signer: KeyId) -> bytes:
+    """The key of one replica's signature on the transcript of an epoch that is not ratified."""
+    return b"s" + _number(epoch) + _number(signer)
+
+
+def read_signers(scanner: Scanner, epoch: Epoch) -> set[KeyId]:
+    """Who has signed an epoch's head."""
+    found = scanner.iterate(b"r" + _number(epoch), b"r" + _number(epoch + 1))
+    return {KeyId(int.from_bytes(key[-8:], "big")) for key, _ in found}
+
+
+def read_ratification(reader: Reader, epoch: Epoch, signer: KeyId) -> SignedEpochHead | None:
+    """One signer's signature on an epoch's head; None if there is none."""
+    data = reader.get(ratification_key(epoch, signer))
+    return None if data is None else decode(SignedEpochHead, data, f"signature of {signer:x} on epoch {epoch}")
+
+
 def read_ratifications(scanner: Scanner, epoch: Epoch) -> dict[KeyId, SignedEpochHead]:
     """All signatures on an epoch's head, by signer."""
     found = {}
@@ -189,3 +211,32 @@ def read_ratifications(scanner: Scanner, epoch: Epoch) -> dict[KeyId, SignedEpoc
         signer = KeyId(int.from_bytes(key[-8:], "big"))
         found[signer] = decode(SignedEpochHead, value, f"signature of {signer:x} on epoch {epoch}")
     return found
+
+
+def read_signer_numbers(reader: Reader) -> list[KeyId]:
+    """All who have signed, in order of their bits in the frontier."""
+    data = reader.get(SIGNERS_KEY) or b""
+    if len(data) % 8:
+        raise Corrupt(f"the stored list of signers has {len(data)} bytes, which is no multiple of 8")
+    return [KeyId(int.from_bytes(data[place : place + 8], "big")) for place in range(0, len(data), 8)]
+
+
+def signer_numbers(ids: list[KeyId]) -> bytes:
+    """The record that `read_signer_numbers` reads."""
+    return b"".join(map(_number, ids))
+
+
+def frontier_key(epoch: Epoch) -> bytes:
+    """The key of the frontier's pair of an epoch."""
+    return b"f" + _number(epoch)
+
+
+def frontier_record(epoch: Epoch, signers: int) -> Put:
+    """The frontier's pair of an epoch."""
+    return Put(frontier_key(epoch), signers.to_bytes((signers.bit_length() + 7) // 8, "big"))
+
+
+def read_frontier(scanner: Scanner) -> Iterator[tuple[Epoch, int]]:
+    """The frontier's pairs, oldest first."""
+    for key, value in scanner.iterate(b"f", b"g"):
+        yield Epoch(int.from_bytes(key[1:], "big")), int.from_bytes(value, "big")

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x63oname/messages/stored.proto\x12\x05proto\"\xbb\x01\n\x0cReplicaState\x12\x15\n\rapplied_index\x18\x01 \x01(\x04\x12\x14\n\x0c\x63losed_epoch\x18\x02 \x01(\x04\x12\x16\n\x0eratified_epoch\x18\x03 \x01(\x04\x12\x1b\n\x13verifier_log_length\x18\x04 \x01(\x04\x12\x11\n\tnext_node\x18\x05 \x01(\x04\x12\r\n\x05users\x18\x06 \x01(\x04\x12\'\n\x08\x66rontier\x18\x07 \x03(\x0b\x32\x15.proto.SignerProgress\"0\n\x0eSignerProgress\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\x12\x0f\n\x07signers\x18\x02 \x03(\x06\"[\n\x0b\x45pochRecord\x12\x11\n\ttree_root\x18\x01 \x01(\x0c\x12\x0c\n\x04head\x18\x02 \x01(\x0c\x12\x18\n\x10timestamped_head\x18\x03 \x01(\x0c\x12\x11\n\thead_slot\x18\x04 \x01(\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x63oname/messages/stored.proto\x12\x05proto\"\xbb\x01\n\x0cReplicaState\x12\x15\n\rapplied_index\x18\x01 \x01(\x04\x12\x14\n\x0c\x63losed_epoch\x18\x02 \x01(\x04\x12\x16\n\x0eratified_epoch\x18\x03 \x01(\x04\x12\x1b\n\x13verifier_log_length\x18\x04 \x01(\x04\x12\x11\n\tnext_node\x18\x05 \x01(\x04\x12\r\n\x05users\x18\x06 \x01(\x04\x12\'\n\x08\x66rontier\x18\x07 \x03(\x0b\x32\x15.proto.SignerProgress\"0\n\x0eSignerProgress\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\x12\x0f\n\x07signers\x18\x02 \x03(\x06\"o\n\x0b\x45pochRecord\x12\x11\n\ttree_root\x18\x01 \x01(\x0c\x12\x0c\n\x04head\x18\x02 \x01(\x0c\x12\x18\n\x10timestamped_head\x18\x03 \x01(\x0c\x12\x11\n\thead_slot\x18\x04 \x01(\x04\x12\x12\n\ntranscript\x18\x05 \x01(\x0c\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,5 +36,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SIGNERPROGRESS']._serialized_start=229
   _globals['_SIGNERPROGRESS']._serialized_end=277
   _globals['_EPOCHRECORD']._serialized_start=279
-  _globals['_EPOCHRECORD']._serialized_end=370
+  _globals['_EPOCHRECORD']._serialized_end=390
 # @@protoc_insertion_point(module_scope)

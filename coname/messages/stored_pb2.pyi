@@ -33,13 +33,15 @@ class SignerProgress(_message.Message):
     def __init__(self, epoch: _Optional[int] = ..., signers: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class EpochRecord(_message.Message):
-    __slots__ = ("tree_root", "head", "timestamped_head", "head_slot")
+    __slots__ = ("tree_root", "head", "timestamped_head", "head_slot", "transcript")
     TREE_ROOT_FIELD_NUMBER: _ClassVar[int]
     HEAD_FIELD_NUMBER: _ClassVar[int]
     TIMESTAMPED_HEAD_FIELD_NUMBER: _ClassVar[int]
     HEAD_SLOT_FIELD_NUMBER: _ClassVar[int]
+    TRANSCRIPT_FIELD_NUMBER: _ClassVar[int]
     tree_root: bytes
     head: bytes
     timestamped_head: bytes
     head_slot: int
-    def __init__(self, tree_root: _Optional[bytes] = ..., head: _Optional[bytes] = ..., timestamped_head: _Optional[bytes] = ..., head_slot: _Optional[int] = ...) -> None: ...
+    transcript: bytes
+    def __init__(self, tree_root: _Optional[bytes] = ..., head: _Optional[bytes] = ..., timestamped_head: _Optional[bytes] = ..., head_slot: _Optional[int] = ..., transcript: _Optional[bytes] = ...) -> None: ...

@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from coname.core.hashes import profile_commitment
 from coname.core.lookup import Verified, verify_lookup
 from coname.core.quorums import replica_policy
-from coname.core.signatures import SigningKey, public_key_message
+from coname.core.signatures import SigningKey, Verify, public_key_message, verify
 from coname.core.vrf import suite
 from coname.interfaces import IKeyValueStore, ILogReplicator
 from coname.keyserver.admission import Admission, Registration
@@ -22,6 +22,7 @@ from coname.keyserver.lookups import Lookups
 from coname.keyserver.machine import StateMachine
 from coname.keyserver.replica import Parts, Replica, Timing
 from coname.keyserver.verified import RememberedSignatures
+from coname.keyserver.verifiers import Verifiers
 from coname.messages.client_pb2 import Entry, LookupProof, Profile, QuorumExpr, UpdateRequest
 from coname.messages.config_pb2 import RFC9381, Limits, RealmConfig, RegistrationPolicy
 from coname.messages.config_pb2 import Replica as ReplicaMember
@@ -86,9 +87,15 @@ class Realm:
         )
         self.config.epoch_time_to_live.seconds = 3600
 
+        self.listed: dict[int, list[bytes]] = {}
+
     @property
     def quorum(self) -> QuorumExpr:
         return self.policy.quorum
+
+    def verifiers(self, check: Verify = verify) -> Verifiers:
+        """Those in `listed`; anybody while that is empty."""
+        return Verifiers(self.listed, self.policy.public_keys, self.config.verification_policy, check)
 
     def request(
         self,
@@ -135,10 +142,11 @@ class World:
         self.store = store or MemoryStore()
         self.clock = Clock()
         self.start = start
-        verify = RememberedSignatures()
+        remembered = RememberedSignatures()
         tree = MerkleTree(self.store, b"", 1 << 20)
         indices = Indices(self.store, self.realm.suite, self.realm.vrf_secret)
         registration = registration or Registration([RegistrationPolicy(insecure_skip_email_proof=True)], [])
+        self.verifiers = self.realm.verifiers(remembered)
         self.log = make_log(self.store) if make_log else SingleLog(self.store, run_in_thread)
         self.lookups = Lookups(self.store, tree, indices.find, scan, 1 << 20)
         self.parts = Parts(
@@ -146,9 +154,11 @@ class World:
             store=self.store,
             log=self.log,
             tree=tree,
-            machine=StateMachine(self.store, REALM, tree, self.realm.policy, verify),
+            machine=StateMachine(self.store, REALM, tree, self.realm.policy, self.verifiers, remembered),
             lookups=self.lookups,
-            admission=Admission(self.store, indices, limits, registration, verify, {*self.realm.policy.public_keys}),
+            admission=Admission(
+                self.store, indices, limits, registration, remembered, {*self.realm.policy.public_keys}
+            ),
             signing_key=self.realm.key,
             signer=self.realm.key.key_id,
             timing=Timing(self.clock, self.wall, intervals, client_timeout),

@@ -6,9 +6,10 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from coname.core import heads
+from coname.core import heads, transcripts
 from coname.core.hashes import summary_hash
 from coname.core.signatures import SigningKey
+from coname.core.transcripts import signed_bytes
 from coname.core.types import Epoch
 from coname.errors import ConameError
 from coname.keyserver import tables
@@ -49,7 +50,8 @@ class OrderTests(SynchronousTestCase):
 
         class TracedKey(SigningKey):
             def sign(self, message: bytes) -> bytes:
-                test.trace.append(("signed", message))
+                if not message.startswith(signed_bytes(b"")):
+                    test.trace.append(("signed", message))
                 return super().sign(message)
 
         self.realm.key = TracedKey.from_secret(self.realm.key.secret)
@@ -195,10 +197,18 @@ class CrashTests(SynchronousTestCase):
 
     def check_signed_once(self, realm: Realm) -> None:
         heads_by_epoch: dict[int, set[bytes]] = {}
-        for head in realm.key.signed:
-            heads_by_epoch.setdefault(heads.parse(head).epoch, set()).add(head)
-        for epoch, signed in heads_by_epoch.items():
-            self.assertEqual(len(signed), 1, f"two heads were signed for epoch {epoch}")
+        transcripts_by_epoch: dict[int, set[bytes]] = {}
+        prefix = signed_bytes(b"")
+        for signed in realm.key.signed:
+            if signed.startswith(prefix):
+                transcript = transcripts.parse(signed.removeprefix(prefix))
+                transcripts_by_epoch.setdefault(transcript.epoch, set()).add(signed)
+            else:
+                heads_by_epoch.setdefault(heads.parse(signed).epoch, set()).add(signed)
+        for epoch, signed_heads in heads_by_epoch.items():
+            self.assertEqual(len(signed_heads), 1, f"two heads were signed for epoch {epoch}")
+        for epoch, signed_transcripts in transcripts_by_epoch.items():
+            self.assertEqual(len(signed_transcripts), 1, f"two transcripts were signed for epoch {epoch}")
 
     def test_dies_before_any_write(self) -> None:
         self.crash_everywhere(Fault.FAIL, survive_all=True)

@@ -2,69 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from coname.core import heads
-from coname.core.signatures import SigningKey, verify
+from coname.core.signatures import SigningKey
 from coname.core.times import timestamp
 from coname.core.types import Epoch
 from coname.errors import Corrupt
-from coname.interfaces import CommittedEntry, Delete
+from coname.interfaces import Delete
 from coname.keyserver import tables
 from coname.keyserver.effects import EpochClosed, HeadSigned, UpdateApplied, UpdateRejected
-from coname.keyserver.machine import Applied, StateMachine
+from coname.keyserver.machine import Applied
 from coname.messages.client_pb2 import SignedEpochHead
-from coname.messages.replication_pb2 import AdmittedUpdate, EpochDelimiter, KeyserverStep, LogEntry
-from coname.storage.memory import MemoryStore
-from coname.storage.tree import MerkleTree
+from coname.messages.replication_pb2 import AdmittedUpdate, EpochDelimiter, KeyserverStep
 from tests.keyserver.harness import REALM, START, Owner, Realm
-
-
-class Machine:
-    """A state machine whose entries are applied at once."""
-
-    def __init__(self, realm: Realm, store: MemoryStore | None = None) -> None:
-        self.realm = realm
-        self.store = store or MemoryStore()
-        self.tree = MerkleTree(self.store, b"", 1 << 20)
-        self.machine = StateMachine(self.store, REALM, self.tree, realm.policy, verify)
-        self.index = self.machine.resumed().index
-
-    def apply(self, *steps: KeyserverStep) -> Applied:
-        return self.apply_data(LogEntry(steps=steps).SerializeToString())
-
-    def apply_data(self, data: bytes) -> Applied:
-        self.index += 1
-        work = self.machine.apply(CommittedEntry(self.index, data))
-        while True:
-            try:
-                next(work)
-            except StopIteration as stop:
-                applied: Applied = stop.value
-                self.store.write(applied.writes, False)
-                return applied
-
-    def delimit(self, epoch: int, seconds: float = START) -> Applied:
-        return self.apply(
-            KeyserverStep(epoch_delimiter=EpochDelimiter(epoch_number=epoch, timestamp=timestamp(seconds)))
-        )
-
-    def sign(self, epoch: int, key: SigningKey | None = None, **changes: Any) -> Applied:
-        signer = key or self.realm.key
-        head = changes.get("head") or tables.read_epoch(self.store, Epoch(epoch)).timestamped_head
-        signed = SignedEpochHead(head=head, signatures={signer.key_id: signer.sign(head)})
-        return self.apply(KeyserverStep(replica_signed=signed))
-
-    def update(self, owner: Owner, version: int = 0, uid: int = 1) -> Applied:
-        request = self.realm.request(owner, version)
-        admitted = AdmittedUpdate(
-            update=request.update, profile=request.profile, user_id=owner.user_id, index_proof=bytes(80)
-        )
-        return self.apply(KeyserverStep(UID=uid, update=admitted))
+from tests.keyserver.machines import Machine
 
 
 class MachineCase(SynchronousTestCase):
@@ -206,7 +160,7 @@ class SignatureTests(MachineCase):
 
     def test_of_the_replica_ratifies(self) -> None:
         applied = self.machine.sign(1)
-        self.assertEqual(applied.effects, [HeadSigned(Epoch(1))])
+        self.assertEqual(applied.effects, [HeadSigned(Epoch(1), (self.realm.key.key_id,))])
         self.assertEqual(applied.state.ratified_epoch, 1)
 
     def test_of_somebody_else(self) -> None:
@@ -247,7 +201,5 @@ class VerifierLogTests(MachineCase):
         self.machine.sign(2)
         kinds = []
         for position in range(self.machine.machine.resumed().state.verifier_log_length):
-            data = self.machine.store.get(tables.step_key(position))
-            assert data is not None
-            kinds.append(tables.decode(tables.VerifierStep, data, "step").WhichOneof("type"))
+            kinds.append(self.machine.step(position).WhichOneof("type"))
         self.assertEqual(kinds, ["Update", "Epoch", "Update", "Epoch"])
