@@ -121,6 +121,8 @@ def judge(realm: RealmConfig, bundle: EvidenceBundle, now: float) -> Verdict:
         return Verdict((), OTHER_REALM, str(error), (), claim)
     except ProofInvalid as error:
         return Verdict((), DAMAGED, str(error), (), claim)
+    if findings and material.loose:
+        return Verdict((), DAMAGED, material.loose, (), claim)
     if findings:
         return Verdict(findings, "", "", tuple(notes), claim)
     why = "everything in it is genuine, but nothing in it is what an honest signer could not have signed"

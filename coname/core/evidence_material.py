@@ -100,6 +100,8 @@ class Material:
     :ivar vouchers: for each summary, who vouches for that head: whoever has signed it, or a transcript of it, or a
         head that follows it. By the hash in it, a head's signer stands for all heads before.
     :ivar trees: what `entries` show of the trees, by the summary of their head.
+    :ivar loose: a sentence on an entry that belongs to nothing else in the bundle; empty if there is none. A proof that
+        there is nothing at an index proves the same of indices beside it, so that somebody may have changed it.
     """
 
     heads: Mapping[bytes, KnownHead]
@@ -108,6 +110,7 @@ class Material:
     entries: Sequence[KnownEntry]
     vouchers: Mapping[bytes, frozenset[int]]
     trees: Mapping[bytes, PartialTree]
+    loose: str
 
     def vouch(self, *heads: KnownHead) -> frozenset[int]:
         """Who vouches for each of `heads`."""
@@ -132,8 +135,8 @@ def check(realm: RealmConfig, bundle: EvidenceBundle, budget: Budget) -> Materia
     _check_updates(bundle, covered)
     trees = {summary: PartialTree(head.root_hash, realm.tree_nonce) for summary, head in known.items()}
     entries = [_entry(trees, place, each, places) for place, each in enumerate(bundle.entries)]
-    _check_used(bundle, entries)
-    return Material(known, covered, bundle.updates, entries, _vouchers(known, covered), trees)
+    vouchers, loose = _vouchers(known, covered), _loose(bundle, entries)
+    return Material(known, covered, bundle.updates, entries, vouchers, trees, loose)
 
 
 class _Keys:
@@ -249,19 +252,16 @@ def _entry(
     return KnownEntry(head, index, proven.entry)
 
 
-def _check_used(bundle: EvidenceBundle, entries: Sequence[KnownEntry]) -> None:
-    """Check that each entry has a part in it: an update goes there, or another head's tree is shown at that index.
-
-    A proof that there is nothing at an index proves the same of all indices beside it, so that the index itself could
-    be changed unnoticed.
-    """
+def _loose(bundle: EvidenceBundle, entries: Sequence[KnownEntry]) -> str:
+    """An entry that no rule can use, in words: no update goes there, and no other head's tree is shown at that index."""
     touched = {_index(update.new_entry) for update in bundle.updates}
     under: dict[bytes, set[bytes]] = {}
     for each in entries:
         under.setdefault(each.index, set()).add(each.head.summary)
     for place, each in enumerate(entries):
         if each.index not in touched and len(under[each.index]) == 1:
-            raise damaged(f"entry {place}, at {each.index.hex()}, has no part in it")
+            return f"entry {place}, at {each.index.hex()}, has no part in it"
+    return ""
 
 
 def _index(entry: bytes) -> bytes:

@@ -60,11 +60,17 @@ class GoneBack(JudgeCase):
         self.history.close(change("zoe"))
         self.nothing("unproven", self.evidence("zoe"))
 
-    def test_a_proof_that_nothing_can_be_compared_with_is_damage(self) -> None:
+    def test_a_proof_that_nothing_can_be_compared_with_is_damage_to_what_is_proven(self) -> None:
+        self.history.close(change("alice", 2))
+        evidence = self.evidence()
+        evidence.entries.append(self.history.proven(1, self.history.last, "bob"))
+        self.nothing("damaged", evidence)
+
+    def test_and_proves_nothing_by_itself(self) -> None:
         self.history.close(change("alice", 2))
         evidence = self.evidence()
         evidence.entries[1].CopyFrom(self.history.proven(1, self.history.last, "bob"))
-        self.nothing("damaged", evidence)
+        self.nothing("unproven", evidence)
 
     def test_the_order_in_the_bundle_does_not_matter(self) -> None:
         self.history.close(change("alice", 9))
