@@ -20,6 +20,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from coname.core.proofs import TreeProofParts
+from coname.core.types import EntryHash
 from coname.storage.tree_builder import TreeBuilder
 from coname.storage.tree_cache import NodeCache
 from coname.storage.tree_nodes import (
@@ -37,7 +38,7 @@ from coname.storage.tree_nodes import (
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
-    from coname.core.types import EntryHash, Index
+    from coname.core.types import Index
     from coname.interfaces import IKeyValueStore, Put
 
 __all__ = ["EMPTY", "MerkleTree", "NodeRef", "Updated", "complete"]
@@ -115,6 +116,22 @@ class MerkleTree:
             else:
                 neighbors.append(sibling_hash(beside, nonce, index, depth + 1))
         return TreeProofParts(neighbors, ref[1:33], ref[33:])  # of a leaf; an empty branch is one byte: nothing twice
+
+    def value(self, root: NodeRef, index: Index) -> EntryHash | None:
+        """What the version `root` holds at `index` (32 bytes), without the proof: half of a lookup's work.
+
+        :raises Corrupt: a node on the way is missing or damaged.
+        """
+        check_ref(root)
+        ref: bytes = root
+        young = self._cache.young
+        for depth, right in enumerate(chain.from_iterable(map(_bits, index))):
+            if ref[0] != TAG_INTERNAL:
+                break
+            node = young.get(ref) or self.fetch(ref, index, depth)
+            size = SIZES[node[0]]
+            ref = node[size:-2] if right else node[:size]
+        return EntryHash(ref[33:]) if ref[1:33] == index else None
 
     def update(
         self, root: NodeRef, changes: Mapping[Index, EntryHash], next_node: int

@@ -408,9 +408,7 @@ class Replay:
     def _current(self, index: Index) -> bytes | None:
         """The entry in the newest verified tree at an index; that tree says whether it is the right one."""
         stored = self._waiting.get(tables.entry_key(index))
-        parts = self._tree.lookup(self._root, index)
-        expected = parts.existing_entry_hash if parts.existing_index == index else None
-        if expected != (None if stored is None else entry_hash(stored)):
+        if self._tree.value(self._root, index) != (None if stored is None else entry_hash(stored)):
             raise Corrupt(f"the stored entry at index {index.hex()} is not the one that the tree holds")
         return stored
 

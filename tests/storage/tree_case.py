@@ -88,3 +88,4 @@ class TreeCase(SynchronousTestCase):
             parts = tree.lookup(root, index)
             self.assertEqual(parts, naive.prove(index))
             self.assertEqual(verify_tree_proof(root_hash, nonce, index, parts), entries.get(index))
+            self.assertEqual(tree.value(root, index), entries.get(index))
