@@ -195,6 +195,7 @@ def make_parts(settings: ReplicaSettings, store: LevelDBStore, reactor: Any) -> 
         machine=StateMachine(store, settings.realm, tree, settings.replica_policy, verifiers, verify),
         lookups=Lookups(store, tree, indices.find, settings.lagging_verifier_scan, settings.limits.cache_bytes // 8),
         admission=Admission(store, indices, settings.limits, registration, verify, signers),
+        verifiers=verifiers,
         signing_key=settings.signing_key,
         signer=signer_of(settings.signing_key, settings.replica_policy),
         timing=Timing(reactor, time.time_ns, intervals, settings.client_timeout),

@@ -27,7 +27,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING
 
 from coname.core.types import Epoch, KeyId
-from coname.errors import Corrupt
+from coname.errors import Corrupt, Refused
 from coname.interfaces import Delete, Put, Write
 from coname.keyserver import tables
 
@@ -107,6 +107,11 @@ class Frontier:
         """How many pairs there are."""
         return len(self._pairs)
 
+    def check_room(self, signer: KeyId) -> None:
+        """:raises Refused: so many have signed in this realm that there is no room for another signer."""
+        if not self._numbers.has(signer) and len(self._numbers) >= MOST_SIGNERS:
+            raise Refused(f"{len(self._numbers)} signers are all that this realm can have")
+
     def add(self, epoch: Epoch, signers: Signers) -> Frontier:
         """The frontier once `epoch` is known to be signed by all of `signers`."""
         newer = [pair for pair in self._pairs if pair[0] > epoch]
@@ -152,6 +157,11 @@ class Frontier:
             if not missing:
                 break
         return found
+
+    @property
+    def signers(self) -> Collection[KeyId]:
+        """All who have ever signed."""
+        return self._numbers.ids
 
     @property
     def pairs(self) -> tuple[tuple[Epoch, Signers], ...]:

@@ -104,7 +104,7 @@ class Ratification:
             return None
         try:
             verifier = sole_signer(signed)
-            self.check_room(verifier)
+            self.frontier.check_room(verifier)
             self._verifiers.check_known(verifier)
             if self._numbers.known([verifier]) & self._signers(epoch):
                 return None
@@ -114,11 +114,6 @@ class Ratification:
             return None
         self._add(transaction, epoch, verifier, signed)
         return self._show(epoch, [verifier])
-
-    def check_room(self, signer: KeyId) -> None:
-        """:raises Refused: so many have signed in this realm that there is no room for another signer."""
-        if not self._numbers.has(signer) and len(self._numbers) >= frontier.MOST_SIGNERS:
-            raise Refused(f"{len(self._numbers)} signers are all that this realm can have")
 
     def _is_good(self, signer: KeyId, signed: SignedEpochHead, transcript: SignedTranscript | None) -> bool:
         if signer not in self._policy.public_keys:

@@ -35,6 +35,8 @@ from coname.keyserver.machine import Applied, StateMachine
 from coname.keyserver.proposals import Proposer, new_uid
 from coname.keyserver.slices import run_in_slices
 from coname.keyserver.timeouts import TimeLimit
+from coname.keyserver.verification import Verification
+from coname.keyserver.verifiers import Verifiers
 from coname.keyserver.waiting import RatificationWaiters, UpdateWaiters
 from coname.messages.client_pb2 import LookupRequest, SignedEpochHead, UpdateRequest
 from coname.messages.replication_pb2 import AdmittedUpdate, EpochDelimiter, KeyserverStep
@@ -77,6 +79,7 @@ class Parts:
     machine: StateMachine
     lookups: Lookups
     admission: Admission
+    verifiers: Verifiers
     signing_key: SigningKey
     signer: KeyId
     timing: Timing
@@ -90,6 +93,7 @@ class Replica:
 
     :ivar failure: why this replica stopped applying entries, or None while all is well. It goes on answering lookups
         from what is stored.
+    :ivar verification: what the front for verifiers is given.
     """
 
     _log = Logger()
@@ -113,6 +117,13 @@ class Replica:
         timeout = parts.timing.client_timeout
         self._time_limit = TimeLimit(self._clock, timeout, partial(_timed_out, timeout))
         self._proposer = Proposer(parts.log, self._clock, parts.timing.intervals.retry)
+        self.verification = Verification(
+            parts.store,
+            parts.verifiers,
+            self._proposer,
+            TimeLimit(self._clock, timeout, partial(_not_durable, timeout)),
+            parts.most_pending,
+        )
         self._delimiter = Reevaluated(self._clock, self._delimiter_due, self._propose_delimiter, self._fail)
         self._signature = Reevaluated(self._clock, self._signature_due, self._propose_signature, self._fail)
         self._running: Deferred[None] | None = None
@@ -127,6 +138,7 @@ class Replica:
         await self._parts.log.start(self.state.applied_index)
         self._parts.log.onLeaderChange(self._delimiter.reevaluate)
         self._running = Deferred.fromCoroutine(self._run())
+        self.verification.start(self._durable)
         self._delimiter.reevaluate()
         self._signature.reevaluate()
         self.inRotation = self._taking = True
@@ -138,6 +150,7 @@ class Replica:
         if self._running is not None:
             await self._running
         self._fail_waiters(Unavailable("this replica is stopping; the update may still take effect"))
+        self.verification.stop(Unavailable("this replica is stopping"))
 
     # what the fronts use
 
@@ -228,6 +241,7 @@ class Replica:
         for updated in applied.trees:
             self._parts.tree.remember(updated)
         self._durable = applied
+        self.verification.advance(applied)
         await run_in_slices(self._perform(applied), self._clock)
         self._delimiter.reevaluate()
 
@@ -256,6 +270,7 @@ class Replica:
             self._signature.reevaluate()
         elif isinstance(effect, HeadSigned):
             self._lookups.advance(self.state, self._durable.frontier)
+            self.verification.signed(effect)
             self._release()
 
     def _release(self) -> None:
@@ -285,6 +300,7 @@ class Replica:
         self._retire()
         self._log.failure("This replica stopped applying the log; it answers lookups from what is stored")
         self._fail_waiters(Unavailable("this replica has failed; the update may still take effect"))
+        self.verification.stop(Unavailable("this replica has failed"))
 
     def _fail_waiters(self, error: ConameError) -> None:
         self._updates.fail_all(error)
@@ -352,3 +368,7 @@ def _timed_out(timeout: float) -> TimedOut:
         f"the update was not signed by the requested quorum within {timeout:g} seconds; it may still take effect, "
         "and sending it again is safe"
     )
+
+
+def _not_durable(timeout: float) -> TimedOut:
+    return TimedOut(f"the ratification was not stored within {timeout:g} seconds; sending it again is safe")

@@ -51,6 +51,10 @@ class Verifiers:
         """The verifiers of the configuration; none if it has no list."""
         return [KeyId(verifier) for verifier in self._listed]
 
+    def may_sign(self, signer: KeyId) -> bool:
+        """Whether that is a verifier whose signatures this realm takes."""
+        return signer not in self._replicas and (not self._listed or signer in self._listed)
+
     def check_known(self, verifier: KeyId) -> None:
         """:raises NotPermitted: this realm takes no signature of that verifier."""
         if verifier in self._replicas:

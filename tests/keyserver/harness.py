@@ -159,6 +159,7 @@ class World:
             admission=Admission(
                 self.store, indices, limits, registration, remembered, {*self.realm.policy.public_keys}
             ),
+            verifiers=self.verifiers,
             signing_key=self.realm.key,
             signer=self.realm.key.key_id,
             timing=Timing(self.clock, self.wall, intervals, client_timeout),
