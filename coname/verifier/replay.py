@@ -142,8 +142,8 @@ class Replay:
         :returns: `position`, the verifier log index that the stream's first step must have.
         """
         self._check_usable()
-        self._casebook.hand_over()
         self._start()
+        self._casebook.hand_over()  # last: a full disk may refuse the evidence, but must not stop the watching
         return self.steps
 
     def rewind(self) -> None:
