@@ -253,7 +253,7 @@ def _entry(
 
 
 def _loose(bundle: EvidenceBundle, entries: Sequence[KnownEntry]) -> str:
-    """An entry that no rule can use, in words: no update goes there, and no other head's tree is shown at that index."""
+    """An entry that no rule can use, in words: no update goes there, and no other tree is shown at that index."""
     touched = {_index(update.new_entry) for update in bundle.updates}
     under: dict[bytes, set[bytes]] = {}
     for each in entries:

@@ -4,7 +4,8 @@
 status  meaning
 ======  =======================================================================================
 0       done: proved present, registered, updated, verified
-1       proved absent: the address has no entry, or its entry has no key of the name asked for
+1       proved absent: the address has no entry, or its entry has no key of the name asked for;
+        of ``judge``: nothing is proven
 2       usage: options, configuration, files
 3       the proof does not verify, or contradicts what was proved before
 4       not reachable, or not able to answer now: try again
@@ -28,6 +29,7 @@ class Exit(IntEnum):
 
     DONE = 0
     ABSENT = 1
+    UNPROVEN = 1  # of ``judge``
     USAGE = 2
     INVALID = 3
     UNREACHABLE = 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -86,6 +86,17 @@ class Report:
             self._document(result_document(result, only), status)
         else:
             self._tell(result, only)
+        raise click.exceptions.Exit(status)
+
+    def finish(self, document: dict[str, Any], tell: Callable[[Words], None], status: Exit) -> NoReturn:
+        """Tell anything else, and exit.
+
+        :param document: its fields; the words are left to `tell`.
+        """
+        if self._json:
+            self._document(document, status)
+        else:
+            tell(self._words)
         raise click.exceptions.Exit(status)
 
     def _tell(self, result: Result, only: str | None) -> None:

@@ -45,9 +45,7 @@ def find_target(config_path: Path | None, asked: str) -> Target:
     :raises UsageMistake: there is no configuration, no address, or no realm for it.
     :raises Misconfigured: the configuration is wrong.
     """
-    path = places.config_file() if config_path is None else config_path
-    if config_path is None and not path.exists():
-        raise UsageMistake(f"no configuration: give --config FILE, set CONAME_CONFIG, or put one at {path}")
+    path = _config_path(config_path)
     config = _load(path)
     try:
         address = canonical(asked)
@@ -74,6 +72,25 @@ def _load(path: Path) -> Config:
             ) from error
         named = [each if each.startswith(str(path)) else f"{path}: {each}" for each in error.mistakes]
         raise Misconfigured(named) from error
+
+
+def find_config(config_path: Path | None) -> Config:
+    """Read the configuration.
+
+    :raises UsageMistake: there is none, or it names no realm.
+    :raises Misconfigured: it is wrong.
+    """
+    config = _load(_config_path(config_path))
+    if not config.realms:
+        raise UsageMistake("the configuration names no realm")
+    return config
+
+
+def _config_path(config_path: Path | None) -> Path:
+    path = places.config_file() if config_path is None else config_path
+    if config_path is None and not path.exists():
+        raise UsageMistake(f"no configuration: give --config FILE, set CONAME_CONFIG, or put one at {path}")
+    return path
 
 
 def ask(ctx: click.Context, target: Target, network: Network, job: Callable[[Client], Awaitable[Result]]) -> Result:
