@@ -79,16 +79,12 @@ class OpenEpoch:
             self._give_up()
             return
         self.updates.append(update)
-        try:
-            entry = Entry.FromString(update.new_entry)
-        except DecodeError:
-            self.spoil(Finding(rules.MALFORMED_STEP, f"update {len(self.updates)} of epoch {self.epoch} is no entry"))
-            return
-        if len(entry.index) != INDEX_SIZE:
-            what = f"update {len(self.updates)} of epoch {self.epoch} has an index of {len(entry.index)} bytes"
-            self.spoil(Finding(rules.MALFORMED_STEP, what))
-            return
-        self._apply(Index(entry.index), entry.version, update)
+        entry = _read(update)
+        if entry is None:
+            what = f"update {len(self.updates)} of epoch {self.epoch} is no entry that a tree can hold"
+            self.spoil(Finding(rules.UNAUTHORISED_UPDATE, what))
+        else:
+            self._apply(Index(entry.index), entry.version, update)
 
     def _apply(self, index: Index, version: int, update: SignedEntryUpdate) -> None:
         current = self.entries.get(index)
@@ -132,3 +128,11 @@ class OpenEpoch:
     def updates_hash(self) -> bytes | None:
         """What a transcript says of the updates; None if they were forgotten."""
         return transcripts.updates_hash(map(transcripts.update_digest, self.updates)) if self.complete else None
+
+
+def _read(update: SignedEntryUpdate) -> Entry | None:
+    try:
+        entry = Entry.FromString(update.new_entry)
+    except DecodeError:
+        return None
+    return entry if len(entry.index) == INDEX_SIZE else None

@@ -228,6 +228,31 @@ def _left_out(keyserver: LyingKeyserver) -> None:
     keyserver.close()
 
 
+def _changed_in_silence(keyserver: LyingKeyserver) -> None:
+    keyserver.close(root_hash=sha256(b"another tree").digest())
+
+
+def _no_entry(keyserver: LyingKeyserver) -> None:
+    keyserver.log(SignedEntryUpdate(new_entry=b"\xff"))
+    keyserver.close()
+
+
+def _short_index(keyserver: LyingKeyserver) -> None:
+    keyserver.log(SignedEntryUpdate(new_entry=Entry(index=bytes(31)).SerializeToString()))
+    keyserver.close()
+
+
+def _then_proper(keyserver: LyingKeyserver) -> None:
+    keyserver.set("alice", 100, signers=[key("mallory")], owner=key("mallory"))
+    keyserver.set("alice", 101, signers=[key("mallory")], owner=key("mallory"))
+    keyserver.close()
+
+
+def _same_version(keyserver: LyingKeyserver) -> None:
+    keyserver.set("alice", 4, word="another of the same version")
+    keyserver.close()
+
+
 def _unauthorised(keyserver: LyingKeyserver) -> None:
     keyserver.set("bob")
     keyserver.set("alice", 100, signers=[key("mallory")], owner=key("mallory"))
@@ -259,11 +284,16 @@ def _second_head(keyserver: LyingKeyserver) -> None:
 
 LIES: Mapping[str, Lie] = {
     "wrong root": Lie("wrong_root", _wrong_root, proven_without_transcripts=False),
+    "wrong root without an update": Lie("wrong_root", _changed_in_silence, proven_without_transcripts=False),
     "update left out": Lie("wrong_root", _left_out, proven_without_transcripts=False),
     "unauthorised change": Lie("unauthorised_update", _unauthorised, proven_without_transcripts=False),
     "unauthorised registration": Lie(
         "unauthorised_update", _unauthorised_registration, proven_without_transcripts=False
     ),
+    "update that is no entry": Lie("unauthorised_update", _no_entry, proven_without_transcripts=False),
+    "update with a short index": Lie("unauthorised_update", _short_index, proven_without_transcripts=False),
+    "taken over, and then changed properly": Lie("unauthorised_update", _then_proper, proven_without_transcripts=False),
+    "another entry of the same version": Lie("version_decreased", _same_version),
     "version going down": Lie("version_decreased", _older_version),
     "skipped epoch": Lie("skipped_epoch", lambda keyserver: keyserver.close(epoch=keyserver.epoch + 2)),
     "ratification for a future epoch": Lie(
