@@ -16,7 +16,8 @@ MAY_IMPORT = {
     "replication": {"replication", "core", "errors", "interfaces", "messages", "storage"},
     "keyserver": {"keyserver", "core", "errors", "interfaces", "messages", "storage"},
     "configuration": {"configuration", "core", "errors", "messages"},
-    "protocols": {"protocols", "keyserver", "configuration", "core", "errors", "interfaces", "messages"},
+    "following": {"following", "verifier", "core", "errors", "messages"},
+    "protocols": {"protocols", "following", "keyserver", "configuration", "core", "errors", "interfaces", "messages"},
     "client": {"client", "config", "configuration", "core", "errors", "messages"},
 }
 """What each room may import of the others, besides what everybody may: the version."""

@@ -1,0 +1,136 @@
+"""Evidence bundles on the disk: one file each, whole or not at all, and none is ever overwritten.
+
+Rules:
+
+1. A bundle is JSON with the field names of `evidence.proto`, readable by everybody (0644): it is made to
+   be shown. Its name says when it was noticed, which rule was broken, and in which epoch.
+2. The file gets its name only when all of it is on the disk; the name is given in a way that fails if it is taken.
+3. A full disk stops nothing: whoever hands a bundle over keeps it until it is written, and tries again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from google.protobuf.json_format import MessageToJson
+
+from coname.core import heads
+from coname.errors import ProofInvalid
+from coname.messages.evidence_pb2 import EvidenceBundle
+
+MOST_NAMES = 10_000
+"""Bundles of one rule, epoch and second; more than a verifier makes in all."""
+
+
+RETRY_SECONDS = 30.0
+"""After a failure, how long no other attempt is made: a full disk is not to be asked a thousand times a second."""
+
+
+class NotWritten(Exception):
+    """A bundle could not be written now. Try again later."""
+
+
+@dataclass(frozen=True)
+class News:
+    """What became of a bundle.
+
+    :ivar path: the file that it is in now; None: it could not be written. :ivar reason: why not.
+    """
+
+    bundle: EvidenceBundle
+    path: Path | None = None
+    reason: str = ""
+
+
+class EvidenceFolder:
+    """Where bundles are kept.
+
+    :param clock: seconds that only ever grow.
+    :ivar news: appended to in the thread of `keep`, emptied by whoever tells the operator.
+    """
+
+    def __init__(self, folder: Path, clock: Callable[[], float]) -> None:
+        self.news: deque[News] = deque()
+        self._folder = folder
+        self._clock = clock
+        self._again = 0.0  # no attempt before then
+
+    def keep(self, bundle: EvidenceBundle) -> None:
+        """Write `bundle`. Blocks: to be called from a thread.
+
+        :raises NotWritten: that failed, or failed a moment ago.
+        """
+        if self._clock() < self._again:
+            raise NotWritten
+        try:
+            path = write(self._folder, bundle)
+        except OSError as error:
+            self._again = self._clock() + RETRY_SECONDS
+            self.news.append(News(bundle, reason=str(error)))
+            raise NotWritten from error
+        self.news.append(News(bundle, path))
+
+
+def write(folder: Path, bundle: EvidenceBundle) -> Path:
+    """Write `bundle` to a file of its own in `folder`, which is made if it is not there, and make it durable.
+
+    :raises OSError: it cannot be written; nothing is left behind under a bundle's name.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    data = MessageToJson(bundle, preserving_proto_field_name=True, indent=2).encode() + b"\n"
+    descriptor, temporary = tempfile.mkstemp(prefix=".evidence-", dir=folder)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, 0o644)
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+        path = _give_name(Path(temporary), folder, name(bundle))
+    finally:
+        os.unlink(temporary)
+    _sync(folder)
+    return path
+
+
+def name(bundle: EvidenceBundle) -> str:
+    """What `bundle`'s file is called, without the ending: ``2026-11-23T12-00-00Z-two_heads-epoch-17``."""
+    noticed = datetime.fromtimestamp(bundle.noticed_at.seconds, UTC)
+    rule = re.sub(r"[^a-z_]", "", bundle.rule)
+    epoch = epoch_of(bundle)
+    return f"{noticed:%Y-%m-%dT%H-%M-%SZ}-{rule}" + ("" if epoch is None else f"-epoch-{epoch}")
+
+
+def epoch_of(bundle: EvidenceBundle) -> int | None:
+    """The epoch that `bundle` is about: that of its last head that can be read."""
+    for signed in reversed(bundle.heads):
+        try:
+            return heads.parse(signed.head).epoch
+        except ProofInvalid:
+            continue
+    return None
+
+
+def _give_name(temporary: Path, folder: Path, stem: str) -> Path:
+    for number in range(1, MOST_NAMES):
+        path = folder / (f"{stem}.json" if number == 1 else f"{stem}-{number}.json")
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            continue
+        return path
+    raise FileExistsError(f"{folder} has too many files of the name {stem}")
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,54 @@
+"""Waiting by a clock that is passed in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from twisted.internet.defer import Deferred
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime
+
+T = TypeVar("T")
+
+
+def sleep(seconds: float, clock: IReactorTime) -> Deferred[None]:
+    """Fires after `seconds`; may be cancelled."""
+    pause: Deferred[None] = Deferred(lambda _: timer.cancel())
+    timer = clock.callLater(seconds, pause.callback, None)
+    return pause
+
+
+class Awaited(Generic[T]):
+    """A Deferred that is waited for a while, and then perhaps for another.
+
+    :ivar outcome: the Deferred, to be awaited in the end, or cancelled.
+    """
+
+    def __init__(self, deferred: Deferred[T]) -> None:
+        self._settled = False
+        self._wake: Deferred[None] | None = None
+        self.outcome: Deferred[T] = Deferred(lambda _: deferred.cancel())
+        deferred.addBoth(self._settle)
+
+    async def within(self, seconds: float, clock: IReactorTime) -> bool:
+        """Whether it fires within `seconds`, well or with a failure. One call at a time."""
+        if self._settled:
+            return True
+        wake: Deferred[None] = Deferred()
+        self._wake = wake
+        timer = clock.callLater(seconds, wake.callback, None)
+        try:
+            await wake
+        finally:
+            self._wake = None
+            if timer.active():
+                timer.cancel()
+        return self._settled
+
+    def _settle(self, result: Any) -> None:
+        self._settled = True
+        if not self.outcome.called:
+            self.outcome.callback(result)  # or the failure
+        if self._wake is not None:
+            self._wake.callback(None)
