@@ -67,8 +67,33 @@ def server_options(limits: Limits) -> list[tuple[str, int]]:
     number = acceptors(limits)
     return [
         ("grpc.so_reuseport", int(number > 1)),
-        ("grpc.max_receive_message_length", limits.request_bytes),
         ("grpc.max_allowed_incoming_connections", limits.connections // number),
+        ("grpc.max_connection_idle_ms", IDLE_MS),
+        ("grpc.max_connection_age_ms", AGE_MS),
+        ("grpc.max_connection_age_grace_ms", AGE_GRACE_MS),
+        *_common_options(limits),
+    ]
+
+
+def stream_server_options(limits: Limits) -> list[tuple[str, int]]:
+    """The options for the server of a front for streams that last for ever, whose clients are known by certificate.
+
+    A connection has no greatest age: the original's verifiers do not come back when their stream ends. A peer that
+    vanished is noticed by its silence.
+
+    :param limits: with its defaults filled in; `request_bytes` bounds a message, `connections` the connections.
+    """
+    return [
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_allowed_incoming_connections", limits.connections),
+        ("grpc.max_connection_idle_ms", IDLE_MS),
+        *_common_options(limits),
+    ]
+
+
+def _common_options(limits: Limits) -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", limits.request_bytes),
         ("grpc.max_concurrent_streams", STREAMS_PER_CONNECTION),
         ("grpc.server.max_pending_requests", PENDING_CALLS),
         ("grpc.server.max_pending_requests_hard_limit", MOST_PENDING_CALLS),
@@ -80,7 +105,4 @@ def server_options(limits: Limits) -> list[tuple[str, int]]:
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.min_ping_interval_without_data_ms", PING_INTERVAL_MS),
         ("grpc.http2.max_ping_strikes", PING_STRIKES),
-        ("grpc.max_connection_idle_ms", IDLE_MS),
-        ("grpc.max_connection_age_ms", AGE_MS),
-        ("grpc.max_connection_age_grace_ms", AGE_GRACE_MS),
     ]

@@ -20,7 +20,8 @@ from coname.messages.client_pb2 import LookupProof, LookupRequest, UpdateRequest
 from coname.messages.config_pb2 import Limits
 from coname.protocols import grpc_arrivals
 from coname.protocols.grpc_options import OTHER_CALLS, STREAMS_PER_CONNECTION, acceptors, concurrent_calls
-from coname.protocols.grpc_public import GrpcService, claim
+from coname.protocols.grpc_public import GrpcService
+from coname.protocols.grpc_service import claim
 from tests.protocols.identity import identity
 from tests.protocols.realm import LIMITS, SmallKeyserver
 
@@ -192,7 +193,7 @@ class Arrivals(GrpcCase):
 
     @property
     def arrivals(self) -> grpc_arrivals.Arrivals:
-        return self.service._calls.arrivals
+        return self.service.arrivals
 
     def pass_seconds(self, seconds: float) -> None:
         self.arrivals.sweep(seconds)
