@@ -4,7 +4,9 @@ Nothing here talks to the network, reads a clock or knows Twisted. Steps of the 
 signatures and evidence come out, after they are in the database.
 
 ===============  ===============================================================================================
-`replay`         the way of a step: the one class that others use
+`replay`         the one class that others use: streams begin, batches become durable, signatures are owed
+`stream`         the way of a step
+`history`        what was verified: the tree, the entries, the heads, the own signatures
 `open_epoch`     the updates since the last head
 `head_checks`    what must hold of a head, by itself and after the one before
 `watching`       heads that are only compared: after a violation, or in a history that was told before

@@ -17,18 +17,17 @@ from coname.core import times, transcripts
 from coname.errors import ProofInvalid
 from coname.messages.client_pb2 import TreeProof
 from coname.messages.evidence_pb2 import EvidenceBundle, ProvenEntry
-from coname.storage.tree import MerkleTree
 from coname.verifier import violations as rules
-from coname.verifier.waiting_store import WaitingStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
+    from coname.core.proofs import TreeProofParts
     from coname.core.types import Index
-    from coname.interfaces import IKeyValueStore
     from coname.messages.verification_pb2 import Transcript
-    from coname.storage.tree import NodeRef, Updated
+    from coname.storage.tree import Updated
     from coname.verifier.head_checks import Witnessed
+    from coname.verifier.history import History
     from coname.verifier.open_epoch import OpenEpoch
     from coname.verifier.settings import ReplaySettings
     from coname.verifier.violations import Finding
@@ -46,17 +45,12 @@ _ALONE = {rules.UNRATIFIED_HEAD, rules.FUTURE_TIME}
 class Place:
     """Where an epoch went wrong.
 
-    :ivar before: the head of the verified epoch before it; None in the first epoch.
-    :ivar root: the tree of that epoch.
-    :ivar current: the entry in that tree at an index.
+    :ivar history: what was verified before it.
     :ivar opened: the updates since.
     :ivar after: the tree that they lead to, if it could be built.
     """
 
-    store: IKeyValueStore
-    before: Witnessed | None
-    root: NodeRef
-    current: Callable[[Index], bytes | None]
+    history: History
     opened: OpenEpoch
     after: Updated | None
 
@@ -86,7 +80,7 @@ def bundle(
     if finding.rule in _WITH_TRANSCRIPTS:
         made.transcripts.extend(each.transcript for each in heads if each.transcript and _said(each))
     if finding.rule in _OF_UPDATES and place is not None:
-        _add_updates(settings, made, finding, shown[-1], place)
+        _add_updates(made, finding, shown[-1], place)
     return made
 
 
@@ -101,40 +95,31 @@ def _said(witnessed: Witnessed) -> Transcript | None:
     return said if said.head_summary == witnessed.summary else None
 
 
-def _add_updates(
-    settings: ReplaySettings, made: EvidenceBundle, finding: Finding, new: Witnessed, place: Place
-) -> None:
+def _add_updates(made: EvidenceBundle, finding: Finding, new: Witnessed, place: Place) -> None:
     said = _said(new)
     if said is not None and said.updates_hash == place.opened.updates_hash():
         made.transcripts.extend([new.transcript] if new.transcript else [])
         made.updates.extend(place.opened.updates)
     touched = list(place.opened.entries) if finding.rule == rules.WRONG_ROOT else [place.opened.suspect]
-    tree = MerkleTree(place.store, settings.tree_nonce, _CACHE_BYTES)
-    if place.before is not None:
-        for index in touched:
-            if index is not None:
-                made.entries.append(_proven(tree, 0, place.root, index, place.current(index)))
+    history = place.history
+    if history.tip is not None:
+        made.entries.extend(
+            _proven(0, index, history.current(index), history.prove(index)) for index in touched if index is not None
+        )
     if finding.rule == rules.VERSION_DECREASED:
-        _add_outcome(settings, made, new, place)
+        _add_outcome(made, new, place)
 
 
-def _add_outcome(settings: ReplaySettings, made: EvidenceBundle, new: Witnessed, place: Place) -> None:
+def _add_outcome(made: EvidenceBundle, new: Witnessed, place: Place) -> None:
     """Show that the tree has the older version now, if the keyserver's does."""
     after, index = place.after, place.opened.suspect
-    if after is None or index is None:
+    if after is None or index is None or place.history.root_hash(after) != new.head.root_hash:
         return
-    scratch = WaitingStore(place.store)
-    scratch.write(after.writes)
-    tree = MerkleTree(scratch, settings.tree_nonce, _CACHE_BYTES)
-    if tree.root_hash(after.root) == new.head.root_hash:
-        made.entries.append(_proven(tree, len(made.heads) - 1, after.root, index, place.opened.entries[index]))
+    proof = place.history.prove_in(after, index)
+    made.entries.append(_proven(len(made.heads) - 1, index, place.opened.entries[index], proof))
 
 
-_CACHE_BYTES = 8 << 20
-
-
-def _proven(tree: MerkleTree, head: int, root: NodeRef, index: Index, entry: bytes | None) -> ProvenEntry:
-    parts = tree.lookup(root, index)
+def _proven(head: int, index: Index, entry: bytes | None, parts: TreeProofParts) -> ProvenEntry:
     proof = TreeProof(
         neighbors=parts.neighbors,
         existing_index=parts.existing_index,

@@ -58,6 +58,7 @@ class Casebook:
         self._waiting = waiting
         self._hand_over = hand_over
         self._cases = set(tables.read_cases(store))
+        self._owed = [filed for filed in sorted(self._cases) if store.get(tables.handed_over_key(filed)) is None]
         self.violation = _read(store)
 
     def stop(self, finding: Finding, epoch: Epoch, now_ns: int) -> None:
@@ -85,14 +86,16 @@ class Casebook:
             encoded = bundle.SerializeToString()
         self._waiting.put(tables.evidence_key(filed), encoded)
         self._cases.add(filed)
+        self._owed.append(filed)
 
     def hand_over(self) -> None:
         """Hand over all durable bundles that were not yet. What the receiver raises goes through; it is asked again
         next time."""
-        for filed in sorted(self._cases):
-            if self._store.get(tables.handed_over_key(filed)) is None:
-                self._hand_over(self._read_bundle(filed))
-                self._store.write([Put(tables.handed_over_key(filed), b"")], False)
+        while self._owed:
+            filed = self._owed[0]
+            self._hand_over(self._read_bundle(filed))
+            self._store.write([Put(tables.handed_over_key(filed), b"")], False)
+            del self._owed[0]
 
     def _read_bundle(self, filed: bytes) -> EvidenceBundle:
         data = self._store.get(tables.evidence_key(filed))
