@@ -235,7 +235,7 @@ class Client:
 
     async def _remember(self, realm: RealmConfig, result: Result, floor: Epoch, epoch: Epoch) -> None:
         for _ in range(BUSY_TRIES):
-            if self._state.observe(realm, result, floor, epoch):
+            if self._state.observe(realm, result, floor, epoch, self._clock()):
                 return
             await framework.sleep(BUSY_PAUSE)
         raise Unavailable(f"another program has held the memory of realm {realm.RealmName} for too long")

@@ -6,7 +6,8 @@ and do not take it back, shows only to somebody who remembers. The rules, for th
 1. An answer is not older than the newest epoch that was known when the question was sent, unless an older one was
    asked for. (Not "known when the answer came": of two questions on the way at once, either may be answered first.)
 2. One epoch has one head.
-3. The epoch after a known one names it as its predecessor, and so does the known one for the epoch before it.
+3. The epoch after a known one names it as its predecessor, and so does the known one for the epoch before it; no other
+   epoch does.
 4. Issue times never decrease.
 
 And for one user id within the realm:
@@ -23,12 +24,13 @@ cannot both be honest.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from coname.core.hashes import summary_hash
 from coname.core.heads import Head
 from coname.core.types import EntryHash, Epoch, Index
 from coname.errors import ProofInvalid
+from coname.messages.client_pb2 import LookupProof
 
 STEP = "memory"
 """The name of this check among the steps of a verification."""
@@ -42,6 +44,7 @@ class Sighting:
     :ivar epoch: the epoch that it was proved for.
     :ivar version: of the entry; None where absence was proved.
     :ivar entry_hash: of the entry; empty where absence was proved.
+    :ivar proof: what it takes to show others; None in what earlier versions of this program remembered.
     """
 
     user_id: str
@@ -49,6 +52,7 @@ class Sighting:
     epoch: Epoch
     version: int | None
     entry_hash: EntryHash
+    proof: LookupProof | None = field(default=None, compare=False, repr=False)
 
 
 def follow(newest: Head | None, head: Head, floor: Epoch, asked: Epoch) -> Head:
@@ -83,6 +87,9 @@ def _check_chain(older: Head, newer: Head) -> None:
             f"epoch {newer.epoch} does not follow from epoch {older.epoch}: its previous_summary_hash is "
             f"{newer.previous_summary_hash.hex() or 'empty'}, expected {summary_hash(older.epoch_head).hex()}"
         )
+    for before, after in ((older, newer), (newer, older)):
+        if after.previous_summary_hash == summary_hash(before.epoch_head) and after.epoch != before.epoch + 1:
+            raise _contradiction(f"epoch {after.epoch} names epoch {before.epoch} as the one before it")
     if newer.issue_time_ns < older.issue_time_ns:
         raise _contradiction(f"epoch {newer.epoch} was issued before epoch {older.epoch}: time went backwards")
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from coname.client.continuity import Sighting
+from coname.client.evidence import kept_proof
 from coname.core.hashes import entry_hash
 from coname.core.lookup import Verified
 from coname.core.types import EntryHash, Epoch
@@ -74,4 +75,4 @@ class Result:
         verified = self.verified
         version = None if verified.entry is None else verified.entry.version
         proved = EntryHash(b"") if verified.entry is None else entry_hash(self.proof.entry)
-        return Sighting(verified.user_id, verified.index, verified.epoch, version, proved)
+        return Sighting(verified.user_id, verified.index, verified.epoch, version, proved, kept_proof(self.proof))

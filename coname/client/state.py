@@ -10,31 +10,38 @@ The rules of what may follow what are in `continuity`; here is only where the me
 
 from __future__ import annotations
 
-import base64
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from zope.interface import implementer
 
 from coname.client import files
-from coname.client.continuity import Sighting, Span, follow, settle
+from coname.client.continuity import Span, follow, settle
+from coname.client.evidence import Contradiction, bundle_name, find_evidence, kept_proof
 from coname.client.interfaces import IRecords
 from coname.client.proof_files import proof_to_json
+from coname.client.remembered import decode_head, decode_ratifications, decode_span, encode_head, encode_span
 from coname.client.results import Result
-from coname.core import heads
+from coname.core.evidence_files import write_bundle
 from coname.core.hashes import shake
 from coname.core.heads import Head
-from coname.core.types import EntryHash, Epoch, Index
+from coname.core.types import Epoch
 from coname.errors import Corrupt, ProofInvalid
-from coname.messages.client_pb2 import LookupProof, Timestamp
+from coname.messages.client_pb2 import LookupProof
 from coname.messages.config_pb2 import RealmConfig
+from coname.messages.evidence_pb2 import EvidenceBundle
 
-HEAD, USER, CONTRADICTION = "epoch head", "user id", "contradiction"
-"""The kinds of records."""
+CONTRADICTION, SHELF = "contradiction", "list of records"
+"""Kinds of records; see also `remembered`."""
+
+MAX_KEPT = 100
+"""How many bundles are kept of a realm, and how many contradictions that prove nothing to others: a server that makes
+new ones for ever shall not fill the disk."""
+
+TOO_MANY = f"It is not kept: there are {MAX_KEPT} of this realm already"
 
 
 class PinnedState:
@@ -51,59 +58,94 @@ class PinnedState:
 
         :raises Corrupt: the record is damaged.
         """
-        name = f"{realm_name(realm)}/head"
+        name = _head_record(realm)
         data = self._records.read(name)
-        return None if data is None else _decode_head(data, self._records.where(name))
+        return None if data is None else decode_head(data, self._records.where(name))
 
-    def observe(self, realm: RealmConfig, answer: Result, floor: Epoch, asked: Epoch) -> bool:
+    def observe(self, realm: RealmConfig, answer: Result, floor: Epoch, asked: Epoch, now: float) -> bool:
         """Check a verified answer against the memory, and remember it.
 
         :param floor: see `continuity.follow`; also `asked`.
+        :param now: the time, in seconds since 1970.
         :returns: False if another client is writing just now: call again a little later.
-        :raises ProofInvalid: the answer contradicts the memory, which stays as it was. Both are kept as evidence.
+        :raises Contradiction: the answer contradicts the memory, which stays as it was. Both are kept as evidence.
         :raises Corrupt: a record is damaged.
         """
         lock = self._records.acquire(realm_name(realm))
         if lock is None:
             return False
         with lock:
-            self._observe(realm, answer, floor, asked)
+            self._observe(realm, answer, floor, asked, now)
         return True
 
-    def _observe(self, realm: RealmConfig, answer: Result, floor: Epoch, asked: Epoch) -> None:
+    def _observe(self, realm: RealmConfig, answer: Result, floor: Epoch, asked: Epoch, now: float) -> None:
         head, seen = answer.verified.head, answer.sighting
         known_head, known = self.newest(realm), self._span(realm, seen.user_id)
         try:
             newest, span = follow(known_head, head, floor, asked), settle(known, seen)
         except ProofInvalid as error:
-            raise ProofInvalid(error.step, f"{error}. Both are kept in {self._keep(realm, answer)}") from error
+            raise self._contradiction(realm, error, answer, known, now) from error
         if span != known:
-            self._records.write(_user_record(realm, seen.user_id), _encode_span(span))
+            self._records.write(_user_record(realm, seen.user_id), encode_span(span))
         if newest is head and (known_head is None or known_head.epoch_head != head.epoch_head):
-            self._records.write(f"{realm_name(realm)}/head", _encode_head(head, answer.proof))
+            self._records.write(_head_record(realm), encode_head(head, answer.proof))
 
-    def _keep(self, realm: RealmConfig, answer: Result) -> str:
-        """Write down a contradiction, signatures included, so that others can be shown it. Returns where.
+    def _contradiction(
+        self, realm: RealmConfig, error: ProofInvalid, answer: Result, span: Span | None, now: float
+    ) -> Contradiction:
+        """The error to raise instead of `error`, with evidence where there is some. It is kept."""
+        evidence, kept = None, None
+        try:
+            evidence = self._evidence(realm, answer, span, now)
+            kept, words = self._keep_either(realm, answer, evidence)
+        except (OSError, Corrupt) as failure:  # that it cannot be kept must not hide what was found
+            words = f"It could not be kept: {failure}"
+        return Contradiction(error.step, f"{error}. {words}", evidence, kept)
 
-        The first one for an epoch stays: a server that repeats itself shall not fill the disk.
-        """
-        name = f"{realm_name(realm)}/contradiction-{answer.epoch}"
-        if self._records.read(name) is None:
-            remembered = [f"{realm_name(realm)}/head", _user_record(realm, answer.address)]
-            records = [self._records.read(each) for each in remembered]
-            content = {
-                "remembered": [json.loads(record) for record in records if record is not None],
-                "presented": json.loads(proof_to_json(answer.proof)),
-            }
-            self._records.write(name, files.seal(CONTRADICTION, content))
-        return self._records.where(name)
+    def _evidence(self, realm: RealmConfig, answer: Result, span: Span | None, now: float) -> EvidenceBundle | None:
+        where = self._records.where(_head_record(realm))
+        head = self._records.read(_head_record(realm))
+        known = [] if head is None else [LookupProof(ratifications=decode_ratifications(head, where))]
+        if span is not None:
+            known += [each.proof for each in (span.last, span.first) if each.proof is not None]
+        return find_evidence(realm, known, kept_proof(answer.proof), now)
+
+    def _keep_either(
+        self, realm: RealmConfig, answer: Result, evidence: EvidenceBundle | None
+    ) -> tuple[str | None, str]:
+        """Keep the evidence; or, where there is none, what is known. Returns where, and says so."""
+        name = realm_name(realm)
+        if evidence is None:
+            kept = self._keep(f"{name}/contradictions", str(answer.epoch), lambda: self._both(realm, answer))
+            return kept, f"Both are kept in {kept}" if kept else TOO_MANY
+        kept = self._keep(f"{name}/evidence", bundle_name(evidence), lambda: write_bundle(evidence))
+        return kept, f"What proves it to others is in {kept} (see: coname judge)" if kept else TOO_MANY
+
+    def _keep(self, shelf: str, name: str, content: Callable[[], bytes]) -> str | None:
+        """Write a record, unless it is there. Returns where; None if there are too many of that kind."""
+        listed = self._records.read(shelf)
+        names = [] if listed is None else files.unseal(SHELF, listed, self._records.where(shelf)).get("names", [])
+        if name not in names:
+            if len(names) >= MAX_KEPT:
+                return None
+            self._records.write(f"{shelf}/{name}", content())
+            self._records.write(shelf, files.seal(SHELF, {"names": [*names, name]}))
+        return self._records.where(f"{shelf}/{name}")
+
+    def _both(self, realm: RealmConfig, answer: Result) -> bytes:
+        """What is remembered, and what was presented now, where that is no proof to others."""
+        records = [self._records.read(each) for each in (_head_record(realm), _user_record(realm, answer.address))]
+        remembered = [json.loads(record) for record in records if record is not None]
+        return files.seal(
+            CONTRADICTION, {"remembered": remembered, "presented": json.loads(proof_to_json(answer.proof))}
+        )
 
     def _span(self, realm: RealmConfig, user_id: str) -> Span | None:
         name = _user_record(realm, user_id)
         data = self._records.read(name)
         if data is None:
             return None
-        span = _decode_span(data, self._records.where(name))
+        span = decode_span(data, self._records.where(name))
         if span.last.user_id != user_id:
             raise Corrupt(f"{self._records.where(name)} is about {span.last.user_id}, not about {user_id}")
         return span
@@ -116,58 +158,12 @@ def realm_name(realm: RealmConfig) -> str:
     return f"{readable}-{shake(identity, 8).hex()}"
 
 
+def _head_record(realm: RealmConfig) -> str:
+    return f"{realm_name(realm)}/head"
+
+
 def _user_record(realm: RealmConfig, user_id: str) -> str:
     return f"{realm_name(realm)}/users/{shake(user_id.encode(), 16).hex()}"
-
-
-def _encode_head(head: Head, proof: LookupProof) -> bytes:
-    """With the signatures that it came with: they are what makes a contradiction a proof."""
-    ratifications = [_b64(each.SerializeToString()) for each in proof.ratifications]
-    content = {"realm": head.realm, "epoch": head.epoch, "head": _b64(head.epoch_head), "ratifications": ratifications}
-    return files.seal(HEAD, content)
-
-
-def _decode_head(data: bytes, where: str) -> Head:
-    content = files.unseal(HEAD, data, where)
-    try:
-        return heads.parse(heads.timestamped(base64.b64decode(content["head"], validate=True), Timestamp()))
-    except (ProofInvalid, KeyError, TypeError, ValueError) as error:
-        raise Corrupt(f"{where} is damaged: it holds no epoch head") from error
-
-
-def _encode_span(span: Span) -> bytes:
-    last = span.last
-    return files.seal(
-        USER,
-        {
-            "user_id": last.user_id,
-            "index": last.index.hex(),
-            "since": span.first.epoch,
-            "epoch": last.epoch,
-            "version": last.version,
-            "entry_hash": last.entry_hash.hex(),
-        },
-    )
-
-
-def _decode_span(data: bytes, where: str) -> Span:
-    content = files.unseal(USER, data, where)
-    try:
-        last = Sighting(
-            user_id=content["user_id"],
-            index=Index(bytes.fromhex(content["index"])),
-            epoch=Epoch(content["epoch"]),
-            version=content["version"],
-            entry_hash=EntryHash(bytes.fromhex(content["entry_hash"])),
-        )
-        # Earlier versions of this program remembered one epoch only.
-        return Span(replace(last, epoch=Epoch(content.get("since", last.epoch))), last)
-    except (KeyError, TypeError, ValueError) as error:
-        raise Corrupt(f"{where} is damaged: it is not a record of a user id") from error
-
-
-def _b64(data: bytes) -> str:
-    return base64.b64encode(data).decode()
 
 
 @implementer(IRecords)

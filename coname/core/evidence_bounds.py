@@ -25,8 +25,11 @@ MAX_BUNDLE_BYTES = 384 * 1024 * 1024
 MAX_PARTS = 8_000_000
 """How many brackets and commas a file may have: its JSON is read whole, and each may become an object."""
 
-MAX_HEADS = 256
-"""A contradiction needs two or three, each with all its signatures; clients keep one for each signer."""
+MAX_HEADS = 2048
+"""A client has the same head once for each signer, each time with that signer's own time."""
+
+MAX_DIFFERENT_HEADS = 256
+"""A contradiction needs two or three."""
 
 MAX_TRANSCRIPTS = 64
 
@@ -83,6 +86,8 @@ class Budget:
         """
         if self._strict(public_key, message, signature):
             return True
+        if len(public_key) != signatures.PUBLIC_KEY_SIZE:
+            return False
         return crypto_core_ed25519_is_valid_point(public_key) and self._slow(public_key, message, signature)
 
     def verify_owner(self, public_key: bytes, message: bytes, signature: bytes) -> bool:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from google.protobuf.message import DecodeError
 
 from coname.core import times, transcripts
-from coname.core.evidence_bounds import Budget, check_bounds
+from coname.core.evidence_bounds import MAX_DIFFERENT_HEADS, Budget, TooMuch, check_bounds
 from coname.core.hashes import entry_hash, summary_hash
 from coname.core.partial_tree import PartialTree
 from coname.core.proofs import TreeProofParts
@@ -170,6 +170,8 @@ class _Keys:
 def _heads(keys: _Keys, signed: Sequence[SignedEpochHead]) -> list[KnownHead]:
     """The head at each place; the same object wherever the EpochHead is the same."""
     contents = [read_head(place, each.head) for place, each in enumerate(signed)]
+    if len(set(contents)) > MAX_DIFFERENT_HEADS:
+        raise TooMuch(f"it holds {len(set(contents))} different heads; at most {MAX_DIFFERENT_HEADS} are looked at")
     signers: dict[bytes, frozenset[int]] = {}
     for place, (content, each) in enumerate(zip(contents, signed, strict=True)):
         found = keys.signers(f"head {place}", each.head, each.signatures)

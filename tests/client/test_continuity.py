@@ -63,6 +63,13 @@ class Heads(SynchronousTestCase):
         self.assertEqual(follow(head(5, previous=four), four, Epoch(5), Epoch(4)).epoch, 5)
         self.refused(head(5, previous=four), head(4, root=b"s" * 32), floor=5, asked=4)
 
+    def test_no_other_one_may_name_the_known_one(self) -> None:
+        self.assertIn("epoch 9 names epoch 5", self.refused(head(5), head(9, previous=head(5)), floor=5))
+
+    def test_the_known_one_may_name_no_other_one(self) -> None:
+        four = head(4)
+        self.assertIn("epoch 9 names epoch 4", self.refused(head(9, previous=four), four, floor=9, asked=4))
+
     def test_time_must_not_go_backwards(self) -> None:
         self.assertIn("time went backwards", self.refused(head(5, seconds=100), head(9, seconds=99), floor=5))
 

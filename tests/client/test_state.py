@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from coname.client import Client, FolderRecords, MemoryIdentity, MemoryRecords, PinnedState, files
+from coname.client.evidence import Contradiction
 from coname.client.interfaces import IRecords
 from coname.client.state import realm_name
 from coname.errors import Corrupt, ProofInvalid, Unavailable
@@ -172,22 +173,23 @@ class Remembering(SynchronousTestCase):
         self.failureResultOf(self.client().lookup(ALICE), ProofInvalid)
         self.assertEqual(self.record("head.json").read_bytes(), before)
 
-    def test_a_contradiction_is_kept_with_the_signatures_of_both_sides(self) -> None:
+    def test_a_contradiction_that_proves_nothing_to_others_is_kept_with_the_signatures_of_both_sides(self) -> None:
         self.realm.close_epoch()
         self.lookup()
-        self.realm.rewrite_history(1)
-        error = self.failureResultOf(self.client().lookup(ALICE), ProofInvalid).value
-        path = self.record("contradiction-2.json")
-        self.assertIn(str(path), str(error))
+        self.realm.serves = 1
+        error = self.failureResultOf(self.client().lookup(ALICE), Contradiction).value
+        path = self.record("contradictions/1.json")
+        self.assertIn(f"Both are kept in {path}", str(error))
+        self.assertEqual((error.path, error.evidence), (str(path), None))
         content = files.unseal("contradiction", path.read_bytes(), path)
         self.assertEqual(len(content["remembered"][0]["content"]["ratifications"]), 3)
         self.assertEqual(len(content["presented"]["ratifications"]), 3)
 
     def test_a_repeated_contradiction_is_written_once(self) -> None:
-        self.test_a_contradiction_is_kept_with_the_signatures_of_both_sides()
-        before = self.record("contradiction-2.json").stat().st_mtime_ns
+        self.test_a_contradiction_that_proves_nothing_to_others_is_kept_with_the_signatures_of_both_sides()
+        before = self.record("contradictions/1.json").stat().st_mtime_ns
         self.failureResultOf(self.client().lookup(ALICE), ProofInvalid)
-        self.assertEqual(self.record("contradiction-2.json").stat().st_mtime_ns, before)
+        self.assertEqual(self.record("contradictions/1.json").stat().st_mtime_ns, before)
 
     def test_a_rival_that_holds_the_memory_for_a_moment_is_waited_for(self) -> None:
         clock = Clock()

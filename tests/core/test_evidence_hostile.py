@@ -240,8 +240,15 @@ class Bounds(JudgeCase):
         self.assertIn("not all updates", " ".join(self.judge(evidence).notes))
 
     def test_many_heads_are_judged_at_once(self) -> None:
-        heads = [sign_head(build_head(2, root=bytes((n,)) * 32), REPLICA) for n in range(evidence_bounds.MAX_HEADS)]
+        heads = [sign_head(build_head(2, root=bytes((n,)) * 32), REPLICA) for n in range(256)]
+        self.assertEqual(len(heads), evidence_bounds.MAX_DIFFERENT_HEADS)
         self.assertEqual(set(self.found(bundle(heads=heads))), {"two_heads"})
+
+    def test_different_heads(self) -> None:
+        most = evidence_bounds.MAX_DIFFERENT_HEADS
+        heads = [sign_head(build_head(n), REPLICA) for n in range(1, most + 2)]
+        self.nothing("too_large", bundle(heads=heads))
+        self.nothing("unproven", bundle(heads=heads[:1] * (most + 1)))
 
     def test_files(self) -> None:
         self.patch(evidence_files, "MAX_PARTS", 10)

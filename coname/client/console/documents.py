@@ -26,7 +26,9 @@ After an answer that verified:
 After a failure:
 
 - ``error``: ``code``, a stable name; ``message``, a sentence; ``step``, the check that failed, or null; ``identity`` as
-  above, where one was made.
+  above, where one was made. Where the answer contradicts what is remembered also ``evidence``, the path of a bundle
+  for ``judge``, or null if it proves nothing to others; and ``kept``, the path of that or of what else is known, or
+  null if it is not kept.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from coname.client.evidence import Contradiction
 from coname.client.identity import Identity
 from coname.client.proof_files import proof_to_json
 from coname.client.results import Result
@@ -84,7 +87,14 @@ def identity_document(identity: Identity, path: object) -> dict[str, Any]:
 
 def error_document(error: ConameError) -> dict[str, Any]:
     """The ``error`` of a failure."""
-    return {"code": error.code, "message": str(error), "step": error.step if isinstance(error, ProofInvalid) else None}
+    document = {
+        "code": error.code,
+        "message": str(error),
+        "step": error.step if isinstance(error, ProofInvalid) else None,
+    }
+    if isinstance(error, Contradiction):
+        document |= {"evidence": error.path if error.evidence else None, "kept": error.path}
+    return document
 
 
 def warnings(result: Result) -> list[str]:
