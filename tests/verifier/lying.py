@@ -86,6 +86,10 @@ class LyingKeyserver:
 
     # updates
 
+    def index(self, name: str) -> Index:
+        """Where `name`'s entry is."""
+        return Index(sha256(name.encode()).digest())
+
     def set(
         self,
         name: str,
@@ -100,7 +104,7 @@ class LyingKeyserver:
         :param owner: whose key the new entry names; by default the owner's.
         :param word: makes the entry differ from others of that version.
         """
-        index = Index(sha256(name.encode()).digest())
+        index = self.index(name)
         commitment = sha256(f"{name} {version} {word}".encode()).digest() * 2
         entry = Entry(
             index=index, version=version, update_policy=policy(1, owner or key(name)), profile_commitment=commitment
@@ -117,8 +121,7 @@ class LyingKeyserver:
 
     def forget(self, name: str) -> None:
         """Leave out of the tree what was logged of `name` since the last head."""
-        index = Index(sha256(name.encode()).digest())
-        self._state.changed.remove(index)
+        self._state.changed.remove(self.index(name))
 
     # heads
 
