@@ -39,6 +39,7 @@ from coname.messages.client_pb2 import AuthorizationPolicy
 from coname.messages.config_pb2 import RealmConfig
 from coname.process import ProcessService, install_reactor
 from coname.protocols.grpc_public import GrpcService
+from coname.protocols.grpc_verification import VerificationService
 from coname.protocols.hkp import HkpService
 from coname.protocols.https import HttpsService
 from coname.protocols.manhole import ManholeService
@@ -218,6 +219,11 @@ def make_fronts(settings: ReplicaSettings, parts: Parts, replica: Replica, react
     if settings.public is not None:
         public = settings.public
         fronts["gRPC"] = GrpcService(replica, limits, public.tls, public.address.host, public.address.port, grace=grace)
+    if settings.verifier is not None:
+        verifier = settings.verifier
+        fronts["gRPC for verifiers"] = VerificationService(
+            replica.verification, limits, verifier.tls, verifier.address.host, verifier.address.port, grace=grace
+        )
     if settings.httpfront is not None:
         https = settings.httpfront
         fronts["HTTPS"] = HttpsService(

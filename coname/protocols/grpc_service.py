@@ -104,6 +104,8 @@ class GrpcFront(Service):
                 return await method(context)
             except ConameError as error:
                 await _abort(context, error.grpc_status, str(error), error.code)
+            except grpc.aio.InternalError:  # what has begun to be sent cannot be: the client is gone
+                raise asyncio.CancelledError from None
             except Exception:  # the last resort: whatever else went wrong is the operator's to see, not the client's
                 self.log.failure("a gRPC call failed unexpectedly")
                 await _abort(context, ConameError.grpc_status, _UNEXPECTED, ConameError.code)
@@ -133,7 +135,10 @@ def new_server(
 
 
 async def _abort(context: Context, status: str, message: str, code: str) -> None:
-    await context.abort(grpc.StatusCode[status], message, trailing_metadata=(("coname-code", code),))
+    try:
+        await context.abort(grpc.StatusCode[status], message, trailing_metadata=(("coname-code", code),))
+    except grpc.aio.InternalError:  # the client is gone
+        raise asyncio.CancelledError from None
 
 
 def decoded(kind: type[RequestT], data: bytes) -> RequestT:
