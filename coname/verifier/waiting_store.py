@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from zope.interface import implementer
 
+from coname.errors import Unavailable
 from coname.interfaces import Delete, IKeyValueStore, Put, Write
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class WaitingStore:
     def __init__(self, inner: IKeyValueStore) -> None:
         self._inner = inner
         self._waiting: dict[bytes, Write] = {}
+        self._closed = False
         self.size = 0
 
     def get(self, key: bytes) -> bytes | None:
@@ -49,6 +51,8 @@ class WaitingStore:
 
     def write(self, writes: Sequence[Write], sync: bool = False) -> None:
         """Let `writes` wait; `sync` makes them durable at once, with all that waits."""
+        if self._closed:
+            raise Unavailable("the store is closed")
         self._waiting.update([(write.key, write) for write in writes])
         self.size += sum([len(write.key) + len(write.value) for write in writes if isinstance(write, Put)])
         if sync:
@@ -75,4 +79,5 @@ class WaitingStore:
 
     def close(self) -> None:
         """See `IKeyValueStore`. What waits is lost."""
+        self._closed = True
         self._inner.close()

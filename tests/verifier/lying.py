@@ -256,6 +256,18 @@ def _same_version(keyserver: LyingKeyserver) -> None:
     keyserver.close()
 
 
+def _older_within(keyserver: LyingKeyserver) -> None:
+    keyserver.set("alice", 9)
+    keyserver.set("alice", 7)
+    keyserver.close()
+
+
+def _given_away(keyserver: LyingKeyserver) -> None:
+    keyserver.set("alice", 9, signers=[key("alice"), key("bob")], owner=key("bob"))
+    keyserver.set("alice", 10)
+    keyserver.close()
+
+
 def _unauthorised(keyserver: LyingKeyserver) -> None:
     keyserver.set("bob")
     keyserver.set("alice", 100, signers=[key("mallory")], owner=key("mallory"))
@@ -296,6 +308,10 @@ LIES: Mapping[str, Lie] = {
     "update that is no entry": Lie("unauthorised_update", _no_entry, proven_without_transcripts=False),
     "update with a short index": Lie("unauthorised_update", _short_index, proven_without_transcripts=False),
     "taken over, and then changed properly": Lie("unauthorised_update", _then_proper, proven_without_transcripts=False),
+    "given away, and changed by the old owner in the same epoch": Lie(
+        "unauthorised_update", _given_away, proven_without_transcripts=False
+    ),
+    "version going down within an epoch": Lie("version_decreased", _older_within, proven_without_transcripts=False),
     "another entry of the same version": Lie("version_decreased", _same_version),
     "version going down": Lie("version_decreased", _older_version),
     "skipped epoch": Lie("skipped_epoch", lambda keyserver: keyserver.close(epoch=keyserver.epoch + 2)),

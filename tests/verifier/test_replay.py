@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from coname.core import heads
 from coname.core.signatures import verify
+from coname.core.transcripts import update_digest
+from coname.core.vrf.points import ORDER
 from coname.messages.client_pb2 import SignedEpochHead
 from coname.messages.verification_pb2 import VerifierStep
+from coname.verifier.signatures import KEPT_BYTES, RememberedSignatures
+from tests.core.honest import key
 from tests.verifier.harness import KEY, NOW, Verifier, nanoseconds
 from tests.verifier.lying import START, LyingKeyserver, honest
 
@@ -76,3 +84,141 @@ class Honest(SynchronousTestCase):
         owed = list(self.verifier.replay.unacknowledged())
         self.assertEqual([epoch for epoch, _ in owed], [1, 3])
         self.assertEqual(owed[1][1], self.verifier.taken[2].signed)
+
+
+class Entries(SynchronousTestCase):
+    """Which updates may be made, as the log orders them."""
+
+    def setUp(self) -> None:
+        self.keyserver = honest(LyingKeyserver())
+        self.verifier = Verifier(self.keyserver)
+
+    def check_verified(self) -> None:
+        self.keyserver.close()
+        self.verifier.read()
+        self.assertEqual((self.verifier.replay.violation, self.verifier.replay.verified), (None, 4))
+
+    def test_several_of_one_entry_in_one_epoch(self) -> None:
+        for version in (9, 10, 100):
+            self.keyserver.set("alice", version)
+        self.check_verified()
+
+    def test_registered_and_changed_in_one_epoch(self) -> None:
+        self.keyserver.set("bob", 0)
+        self.keyserver.set("bob", 1)
+        self.check_verified()
+
+    def test_given_away_and_changed_by_the_new_owner_in_one_epoch(self) -> None:
+        self.keyserver.set("alice", 9, signers=[key("alice"), key("bob")], owner=key("bob"))
+        self.keyserver.set("alice", 10, signers=[key("bob")], owner=key("bob"))
+        self.check_verified()
+
+    def test_none_at_all(self) -> None:
+        self.check_verified()
+
+    def test_signatures_that_only_the_programs_of_2017_take(self) -> None:
+        self.keyserver.set("bob")
+        step = VerifierStep.FromString(self.keyserver.steps.pop())
+        signer, signature = next(iter(step.Update.signatures.items()))
+        step.Update.signatures[signer] = larger(signature)
+        self.keyserver._state.digests[-1] = update_digest(step.Update)
+        self.keyserver.steps.append(step.SerializeToString())
+        self.check_verified()
+
+    def test_a_head_with_such_a_signature(self) -> None:
+        self.keyserver.close()
+        step = VerifierStep.FromString(self.keyserver.steps.pop())
+        for signed in (step.Epoch, step.transcript):
+            for signer, signature in list(signed.signatures.items()):
+                signed.signatures[signer] = larger(signature)
+        self.keyserver.steps.append(step.SerializeToString())
+        self.verifier.read()
+        self.assertEqual(self.verifier.replay.verified, 4)
+
+
+def larger(signature: bytes) -> bytes:
+    """The same signature with S larger by the group's order."""
+    return signature[:32] + (int.from_bytes(signature[32:], "little") + ORDER).to_bytes(32, "little")
+
+
+class Ahead(SynchronousTestCase):
+    """Signatures that are checked before their steps are taken."""
+
+    def setUp(self) -> None:
+        self.keyserver = honest(LyingKeyserver())
+        self.verifier = Verifier(self.keyserver)
+
+    def test_comes_to_the_same(self) -> None:
+        other = Verifier(self.keyserver)
+        other.read()
+        self.verifier.replay.preverify(self.keyserver.steps)
+        self.verifier.read()
+        self.assertEqual(list(other.store.iterate(b"\0", b"\xff")), list(self.verifier.store.iterate(b"\0", b"\xff")))
+
+    def test_a_bad_one_stays_bad(self) -> None:
+        self.keyserver.set("alice", 100, signers=[key("mallory")])
+        self.verifier.replay.preverify(self.keyserver.steps)
+        self.verifier.read()
+        assert self.verifier.replay.violation is not None
+
+    @settings(derandomize=True, max_examples=50)
+    @given(st.binary(max_size=100))
+    def test_arbitrary_bytes_are_passed_over(self, step: bytes) -> None:
+        self.verifier.replay.preverify([step])
+
+    def test_what_is_remembered_is_not_checked_again(self) -> None:
+        asked = []
+
+        def check(public: bytes, message: bytes, signature: bytes) -> bool:
+            asked.append(message)
+            return message != b"bad"
+
+        remembered = RememberedSignatures(check)
+        for _ in range(2):
+            remembered.ahead(b"key", b"good", b"signature")
+            self.assertTrue(remembered(b"key", b"good", b"signature"))
+        self.assertEqual(asked, [b"good"])
+        remembered.ahead(b"key", b"bad", b"signature")
+        self.assertFalse(remembered(b"key", b"bad", b"signature"))
+        self.assertTrue(remembered(b"other key", b"good", b"signature"))
+        self.assertEqual(asked, [b"good", b"bad", b"bad", b"good"])
+
+    def test_memory_is_bounded(self) -> None:
+        remembered = RememberedSignatures(lambda public, message, signature: True)
+        for number in range(300):
+            remembered.ahead(b"key", bytes(1 << 20), b"%d" % number)
+        self.assertLessEqual(len(remembered._good), KEPT_BYTES >> 20)
+
+
+class Arbitrary(SynchronousTestCase):
+    @settings(derandomize=True, max_examples=100, deadline=None)
+    @given(st.lists(st.binary(max_size=60), max_size=4), st.integers(0, 12))
+    def test_bytes_never_raise_and_never_verify(self, steps: list[bytes], place: int) -> None:
+        keyserver = honest(LyingKeyserver())
+        verifier = Verifier(keyserver)
+        verifier.replay.take_many([*keyserver.steps[:place], *steps], nanoseconds(NOW))
+        self.assertEqual(verifier.replay.verified, place // 4)
+
+    def test_changed_bits_of_an_honest_log_are_never_verified(self) -> None:
+        """Whichever bit of a step: it is refused, or it says the same to everybody."""
+        keyserver = honest(LyingKeyserver())
+        chance = random.Random(3)
+        for _ in range(300):
+            place = chance.randrange(len(keyserver.steps))
+            changed = bytearray(keyserver.steps[place])
+            bit = chance.randrange(8 * len(changed))
+            changed[bit // 8] ^= 1 << bit % 8
+            verifier = Verifier(keyserver)
+            steps = [*keyserver.steps[:place], bytes(changed), *keyserver.steps[place + 1 :]]
+            verifier.replay.take_many(steps, nanoseconds(NOW))
+            if verifier.replay.violation is None:
+                step = VerifierStep.FromString(bytes(changed))
+                step.DiscardUnknownFields()  # a transcript under another field number is none
+                self.assertEqual(step.Epoch, VerifierStep.FromString(keyserver.steps[place]).Epoch)
+            for taken in verifier.taken:
+                self.check_head(keyserver, taken.position, taken.signed)
+
+    def check_head(self, keyserver: LyingKeyserver, position: int, signed: SignedEpochHead | None) -> None:
+        assert signed is not None
+        theirs = VerifierStep.FromString(keyserver.steps[position]).Epoch.head
+        self.assertEqual(heads.parse(signed.head).epoch_head, heads.parse(theirs).epoch_head)
