@@ -22,12 +22,12 @@ from twisted.python.threadpool import ThreadPool
 
 from coname import garbage
 from coname.config import VerifierSettings, load_verifier
-from coname.core.times import NANOSECONDS
 from coname.errors import ConameError, Misconfigured
 from coname.following.backoff import Backoff
 from coname.following.evidence_files import EvidenceFolder
 from coname.following.follower import Follower, ReplayFailed, World
 from coname.following.links import Link
+from coname.following.opening import open_replay
 from coname.following.reporter import Reporter
 from coname.following.tally import Tally
 from coname.following.terminal import TerminalLine
@@ -37,7 +37,6 @@ from coname.protocols.metrics import MetricsService
 from coname.protocols.verifier_client import VerifierLink
 from coname.storage.leveldb import LevelDBStore
 from coname.verifier.replay import Replay
-from coname.verifier.settings import ReplaySettings
 
 COMMAND = "coname-verifier"
 
@@ -161,7 +160,7 @@ class VerifierService(ProcessService):
         """:raises ConameError: the database cannot be opened, or is another verifier's."""
         self._store = LevelDBStore(self._settings.data_folder, create=True)
         try:
-            return Replay(self._store, replay_settings(self._settings), self._settings.signing_key, self._folder.keep)
+            return open_replay(self._store, self._settings, self._folder.keep)
         except BaseException:
             self._close()
             raise
@@ -194,19 +193,6 @@ class VerifierService(ProcessService):
 
     def _aside(self, function: Any, *arguments: object) -> Deferred[Any]:
         return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), function, *arguments)
-
-
-def replay_settings(settings: VerifierSettings) -> ReplaySettings:
-    """What the replay is told of `settings`."""
-    return ReplaySettings(
-        id=settings.verifier_id,
-        realm=settings.realm,
-        policy=settings.keyserver_policy,
-        tree_nonce=settings.tree_nonce,
-        require_transcripts=settings.require_transcripts,
-        clock_tolerance_ns=round(settings.clock_tolerance * NANOSECONDS),
-        sign_within_ns=round(settings.sign_within * NANOSECONDS),
-    )
 
 
 def make_evidence_folder(settings: VerifierSettings) -> None:

@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "configuration": {"configuration", "core", "errors", "messages"},
     "following": {"following", "verifier", "core", "errors", "messages"},
     "protocols": {"protocols", "following", "keyserver", "configuration", "core", "errors", "interfaces", "messages"},
-    "client": {"client", "config", "configuration", "core", "errors", "messages"},
+    "client": {"client", "config", "configuration", "core", "errors", "following", "messages", "storage"},
 }
 """What each room may import of the others, besides what everybody may: the version."""
 

@@ -21,6 +21,7 @@ COMMANDS = {
     "update": ("coname.client.commands.update:update", "Change the keys of an address."),
     "verify-proof": ("coname.client.commands.verify_proof:verify_proof", "Verify a stored answer to a lookup."),
     "judge": ("coname.client.commands.judge:judge", "Say whom an evidence bundle convicts of what."),
+    "verifier": ("coname.client.commands.verifier:verifier", "Become an independent verifier, or admit one."),
     "init": ("coname.client.commands.init:init", "Make the keys and configurations of a new realm."),
     "demo": ("coname.client.commands.demo:demo", "See it all: start a keyserver here, register, look up."),
 }

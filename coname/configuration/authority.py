@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from coname.configuration.keys import TlsKey
+
+CertifiedKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
+"""What gRPC's TLS takes."""
 
 AUTHORITY_LIFETIME = timedelta(days=3652)
 CERTIFICATE_LIFETIME = timedelta(days=825)
@@ -61,8 +64,12 @@ class Authority:
         :param hosts: empty for one that is only a client.
         """
         key = ec.generate_private_key(ec.SECP256R1())
+        return Credential((self.certify(common_name, key.public_key(), hosts, now),), key)
+
+    def certify(self, common_name: str, key: CertifiedKey, hosts: Sequence[str], now: datetime) -> x509.Certificate:
+        """A new certificate as `issue` makes it, for a `key` whose secret half is somebody else's."""
         usages = [ExtendedKeyUsageOID.CLIENT_AUTH] + ([ExtendedKeyUsageOID.SERVER_AUTH] if hosts else [])
-        builder = _builder(_name(common_name), key.public_key(), now, CERTIFICATE_LIFETIME)
+        builder = _builder(_name(common_name), key, now, CERTIFICATE_LIFETIME)
         builder = builder.issuer_name(self.certificate.subject)
         builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         builder = builder.add_extension(_key_usage(issues=False), critical=True)
@@ -73,7 +80,7 @@ class Authority:
             builder = builder.add_extension(
                 x509.SubjectAlternativeName([_host(host) for host in hosts]), critical=False
             )
-        return Credential((builder.sign(self.key, hashes.SHA256()),), key)
+        return builder.sign(self.key, hashes.SHA256())
 
 
 def verifier_name(verifier: int) -> str:
@@ -86,9 +93,7 @@ def key_pem(key: TlsKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
 
 
-def _builder(
-    subject: x509.Name, key: ec.EllipticCurvePublicKey, now: datetime, lifetime: timedelta
-) -> x509.CertificateBuilder:
+def _builder(subject: x509.Name, key: CertifiedKey, now: datetime, lifetime: timedelta) -> x509.CertificateBuilder:
     """What every certificate has."""
     return (
         x509.CertificateBuilder()

@@ -1,0 +1,40 @@
+"""``coname verifier``: becoming a verifier, admitting one, and letting one sign again."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+COMMANDS = {
+    "enroll": ("coname.client.commands.verifier_enroll:enroll", "Make a verifier's keys, and a request to a provider."),
+    "admit": ("coname.client.commands.verifier_admit:admit", "Answer a request, as the provider."),
+    "accept": ("coname.client.commands.verifier_enroll:accept", "Make a configuration of the provider's answer."),
+    "resume": ("coname.client.commands.verifier_resume:resume", "Let a verifier sign again after a violation."),
+}
+"""Each command: where it is, and what the overview says of it; in the order in which they are used."""
+
+
+class _Group(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, words) for name, (_, words) in COMMANDS.items()])
+
+
+@click.group(cls=_Group)
+def verifier() -> None:
+    """Independent verifiers, who co-sign what a provider does: become one, or admit one.
+
+    To run a verifier: `coname verifier enroll`, send the request to the provider, `coname verifier accept` with the
+    answer, and `twistd coname-verifier`.
+    """
