@@ -103,6 +103,9 @@ class IAdministration(Interface):
     def epochs(count: int) -> Sequence[Mapping[str, object]]:
         """The newest epochs, newest first, at most `count`: each a row of facts with the same names."""
 
+    def verifiers() -> Sequence[Mapping[str, object]]:
+        """The verifiers that are known here, the one furthest behind first: each a row of facts with the same names."""
+
     def lookup(user_id: str) -> Answer:
         """The newest answer for an address in canonical form; no quorum is asked for.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from twisted.application.service import IService
@@ -25,7 +25,7 @@ from coname.core.signatures import SigningKey
 from coname.core.types import KeyId
 from coname.core.vrf import suite
 from coname.errors import Misconfigured
-from coname.keyserver.administration import Administration
+from coname.keyserver.administration import Administration, VerifierStream
 from coname.keyserver.admission import Admission, Registration
 from coname.keyserver.epochs import EpochIntervals
 from coname.keyserver.indices import Indices
@@ -219,11 +219,14 @@ def make_fronts(settings: ReplicaSettings, parts: Parts, replica: Replica, react
     if settings.public is not None:
         public = settings.public
         fronts["gRPC"] = GrpcService(replica, limits, public.tls, public.address.host, public.address.port, grace=grace)
+    streams: Callable[[], Iterable[VerifierStream]] = tuple
     if settings.verifier is not None:
         verifier = settings.verifier
-        fronts["gRPC for verifiers"] = VerificationService(
+        verification = VerificationService(
             replica.verification, limits, verifier.tls, verifier.address.host, verifier.address.port, grace=grace
         )
+        fronts["gRPC for verifiers"] = verification
+        streams = verification.streams.__iter__
     if settings.httpfront is not None:
         https = settings.httpfront
         fronts["HTTPS"] = HttpsService(
@@ -236,7 +239,7 @@ def make_fronts(settings: ReplicaSettings, parts: Parts, replica: Replica, react
     if settings.manhole is not None:
         manhole = settings.manhole
         fronts["manhole"] = ManholeService(
-            Administration(replica, parts.store, parts.log),
+            Administration(replica, parts.store, parts.log, streams),
             manhole.host_key,
             manhole.authorized_keys,
             manhole.address.host,

@@ -45,7 +45,15 @@ class Console:
         self._administration = administration
         self._write = write
         self._width = width
-        own: list[Any] = [self.status, self.epochs, self.lookup, self.rotation, self.propose_epoch, self.help]
+        own: list[Any] = [
+            self.status,
+            self.epochs,
+            self.verifiers,
+            self.lookup,
+            self.rotation,
+            self.propose_epoch,
+            self.help,
+        ]
         self.helpers: dict[str, Callable[..., None]] = {helper.__name__: self._guarded(helper) for helper in own}
 
     def status(self) -> None:
@@ -62,6 +70,14 @@ class Console:
             self._table(list(rows[0]), [row.values() for row in rows])
         else:
             self._say("no epoch has been closed yet")
+
+    def verifiers(self) -> None:
+        """Show the verifiers, which of them are connected, and how far each is behind."""
+        rows = self._administration.verifiers()
+        if rows:
+            self._table(list(rows[0]), [row.values() for row in rows])
+        else:
+            self._say("no verifier is configured, is connected or has signed anything")
 
     def lookup(self, address: str) -> None:
         """Show what is registered for an address: lookup("alice@example.com")."""

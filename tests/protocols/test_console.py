@@ -37,6 +37,9 @@ class SmallAdministration:
         newest = range(self.closed, 0, -1)
         return [{"epoch": epoch, "root": bytes([epoch]) * 4, "ratified": epoch < 3} for epoch in newest][:count]
 
+    def verifiers(self) -> Sequence[Mapping[str, object]]:
+        return [{"verifier": "1f", "connected": "no", "epochs behind": 3}][: self.closed]
+
     def lookup(self, user_id: str) -> Answer:
         return self.keyserver.lookup(LookupRequest(user_id=user_id))
 
@@ -87,6 +90,15 @@ class Helpers(SynchronousTestCase):
         self.administration.closed = 0
         self.console.epochs()
         self.assertEqual(self.printed, "no epoch has been closed yet\n")
+
+    def test_verifiers(self) -> None:
+        self.console.verifiers()
+        self.assertEqual(self.printed.splitlines()[1].split(), ["1f", "no", "3"])
+
+    def test_no_verifiers(self) -> None:
+        self.administration.closed = 0
+        self.console.verifiers()
+        self.assertIn("no verifier is configured", self.printed)
 
     def test_a_lookup(self) -> None:
         self.console.lookup("Alice@Example.com")
