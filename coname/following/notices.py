@@ -21,7 +21,7 @@ _log = Logger()
 def violation(found: Violation, config: object) -> None:
     """Nothing is signed from now on, or since before the start."""
     _log.critical(
-        "This verifier signs nothing any more: at {noticed}, in epoch {epoch}, the keyserver broke the rule {rule}. "
+        "This verifier signs nothing any more: at {noticed}, in epoch {epoch}, the keyserver broke the rule {rule}: "
         "{account}. It goes on watching, and keeps evidence. When it is known why, and only then, stop this verifier "
         "and let it sign again: coname verifier resume --config {config}",
         noticed=f"{datetime.fromtimestamp(found.noticed_at, UTC):%Y-%m-%d %H:%M:%S} UTC",

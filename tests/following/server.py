@@ -1,4 +1,4 @@
-"""A verifier log behind a real gRPC server in the running loop, over TLS with client certificates, that fails when told."""
+"""A verifier log behind a real gRPC server in the running loop, with client certificates; it fails when told."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class LogServer:
 
 
 def identities(realm: Path) -> tuple[TlsIdentity, VerifierSettings]:
-    """The TLS of the first replica's front for verifiers, and the first verifier, of a realm made by ``coname init``."""
+    """The TLS of the first replica's front for verifiers, and the first verifier, of a realm by ``coname init``."""
     front = load_replica(realm / "replica1" / "config.json").verifier
     assert front is not None
     return front.tls, load_verifier(realm / "verifier1" / "config.json")
