@@ -50,6 +50,11 @@ class Owner:
         self._realm = realm
         self._index, _ = suite(settings.suite).prove(settings.vrf_secret, user_id.encode())
 
+    def question(self) -> LookupRequest:
+        """A lookup under the realm's own policy."""
+        quorum = self._realm.verification_policy.quorum
+        return LookupRequest(user_id=self.user_id, quorum_requirement=quorum)
+
     def update(self, version: int, keys: dict[str, bytes] | None = None) -> UpdateRequest:
         profile = Profile(nonce=os.urandom(16), keys=keys or {"note": b"%d" % version}).SerializeToString()
         entry = Entry(index=self._index, version=version, profile_commitment=profile_commitment(profile))
@@ -149,6 +154,44 @@ class KeyserverProcess:
 
     def verified(self, proof: LookupProof, user_id: str) -> Verified:
         return verify_lookup(self.realm, user_id, proof, time.time())
+
+
+class VerifierProcess:
+    """One of the verifiers that `coname init` made, and its process."""
+
+    def __init__(self, keyserver: KeyserverProcess, number: int) -> None:
+        self.folder = keyserver.folder / f"verifier{number}"
+        self.config = self.folder / "config.json"
+        self.log = keyserver.folder / f"verifier{number}.log"
+        self.id = int(json.loads(self.config.read_text())["id"])
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        words = [program("twistd"), "--nodaemon", "--pidfile=", "coname-verifier", f"--config={self.config}"]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(words, stdout=log, stderr=log, cwd=self.folder)
+
+    def check_alive(self) -> None:
+        assert self.process is not None
+        if self.process.poll() is not None:
+            raise AssertionError(f"the verifier ended:\n{self.log.read_text()[-3000:]}")
+
+    def kill(self) -> None:
+        """kill -9."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """Ask it to stop; returns its exit status."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(PATIENCE)
+
+    def clean_up(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
 
 
 class Stub:

@@ -20,7 +20,6 @@ from coname.core.hashes import summary_hash
 from coname.core.types import Epoch
 from coname.keyserver import tables
 from coname.keyserver.replica import Replica
-from coname.messages.client_pb2 import LookupRequest
 from coname.service import make_parts, open_store
 from coname.storage.tracing import Fault, TracingStore
 from tests.keyserver.harness import at_once
@@ -65,7 +64,7 @@ class Load:
                     self.wrong.append(f"{owner.user_id}: {error.code()} {error.details()}")
 
     def _next_version(self, stub: Stub, owner: Owner) -> int:
-        entry = self._keyserver.verified(stub.lookup(LookupRequest(user_id=owner.user_id)), owner.user_id).entry
+        entry = self._keyserver.verified(stub.lookup(owner.question()), owner.user_id).entry
         # One more, since an update that was not acknowledged may be in the tree of the next epoch.
         return 0 if entry is None else entry.version + 2
 
@@ -104,8 +103,7 @@ class KillTests(TestCase):
         with self.keyserver.channel() as channel:
             stub = Stub(channel)
             for user_id, version in acknowledged.items():
-                request = LookupRequest(user_id=user_id)
-                request.quorum_requirement.CopyFrom(self.keyserver.realm.verification_policy.quorum)
+                request = self.keyserver.owner(user_id).question()
                 entry = self.keyserver.verified(stub.lookup(request), user_id).entry
                 self.assertIsNotNone(entry, f"{user_id} was acknowledged, and is gone")
                 assert entry is not None
