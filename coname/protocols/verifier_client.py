@@ -86,6 +86,7 @@ class VerifierLink:
 
     def __init__(self, target: str, start: int, tls: TlsIdentity | None) -> None:
         self.up = False
+        self._closed = False
         self.published: int | None = None
         self._steps: deque[bytes] = deque()
         self._bytes = 0
@@ -117,6 +118,7 @@ class VerifierLink:
         return Deferred.fromFuture(asyncio.ensure_future(self._close()))
 
     async def _close(self) -> None:
+        self._closed = True
         self._call.cancel()
         for task in self._tasks:
             task.cancel()
@@ -180,6 +182,8 @@ class VerifierLink:
         self._reader = None
 
     async def _pushed(self, data: bytes) -> None:
+        if self._closed:
+            raise Unavailable("the connection is closed")
         try:
             await self._push(data, timeout=PUSH_SECONDS)
         except grpc.aio.AioRpcError as error:
