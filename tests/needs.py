@@ -13,6 +13,7 @@ PACKAGES = {
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
     "openssl": "openssl",
+    "etcd": "etcd-server",
 }
 """The Debian package that each is in; ``.ci/run`` installs them."""
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from coname.errors import Corrupt, Unavailable
 from coname.interfaces import Delete, ILogReplicator, Put
@@ -12,17 +12,35 @@ from coname.replication.single import SingleLog
 from coname.storage.memory import MemoryStore
 from coname.storage.tracing import Fault, TracingStore
 from tests.keyserver.harness import at_once
-from tests.replication.contract import LogReplicatorContract
+from tests.replication.engine_suite import EngineSuite
 
 
-class SingleLogTests(LogReplicatorContract, SynchronousTestCase):
-    def make_log(self) -> ILogReplicator:
+class SingleEngineTests(EngineSuite, TestCase):
+    async def make_logs(self, count: int) -> list[ILogReplicator]:
+        self.store = MemoryStore()
+        return [SingleLog(self.store, at_once)]
+
+    async def restart_log(self, place: int) -> ILogReplicator:
+        self.store = self.store.crash()
+        return SingleLog(self.store, at_once)
+
+
+class SingleLogTests(SynchronousTestCase):
+    def make_log(self) -> SingleLog:
         self.store = MemoryStore()
         return SingleLog(self.store, at_once)
 
-    def restart_log(self) -> ILogReplicator:
+    def restart_log(self) -> SingleLog:
         self.store = self.store.crash()
         return SingleLog(self.store, at_once)
+
+    def started(self, log: SingleLog, applied: int = 0) -> SingleLog:
+        self.successResultOf(log.start(applied))
+        return log
+
+    def proposed(self, log: SingleLog, *data: bytes) -> None:
+        for one in data:
+            self.successResultOf(log.propose(one))
 
     def test_leads_for_ever(self) -> None:
         self.assertTrue(self.make_log().leading)
@@ -31,12 +49,12 @@ class SingleLogTests(LogReplicatorContract, SynchronousTestCase):
         log = self.started(self.make_log())
         self.proposed(log, b"one")
         again = self.started(self.restart_log())
-        self.assertEqual([entry.data for entry in self.committed(again, 1)], [b"one"])
+        self.assertEqual([entry.data for entry in self.successResultOf(again.waitCommitted())], [b"one"])
 
     def test_removes_from_the_disk_what_was_applied(self) -> None:
         log = self.started(self.make_log())
         self.proposed(log, b"one", b"two")
-        self.committed(log, 2)
+        self.successResultOf(log.waitCommitted())
         log.applied(2)
         self.proposed(log, b"three")
         self.assertEqual([value for _, value in self.store.iterate(b"l", b"m")], [b"three"])

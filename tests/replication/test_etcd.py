@@ -1,0 +1,10 @@
+"""The etcd engine does what every engine does, on a real etcd."""
+
+from __future__ import annotations
+
+from tests.replication.engine_suite import EngineSuite
+from tests.replication.etcd_case import EtcdCase
+
+
+class EtcdEngineTests(EtcdCase, EngineSuite):
+    most_replicas = 3
