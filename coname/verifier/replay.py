@@ -19,22 +19,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from google.protobuf.message import DecodeError
-
 from coname.core.types import Epoch
 from coname.errors import Corrupt, Unavailable
-from coname.messages.client_pb2 import Entry
-from coname.messages.verification_pb2 import VerifierStep
 from coname.verifier import tables
 from coname.verifier.casebook import Casebook
 from coname.verifier.history import History, Taken
-from coname.verifier.signatures import RememberedSignatures
+from coname.verifier.signatures import RememberedSignatures, Signature, good_signatures
 from coname.verifier.stream import Stream
 from coname.verifier.waiting_store import WaitingStore
 from coname.verifier.watching import Watcher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from coname.core.signatures import SigningKey
     from coname.interfaces import IKeyValueStore
@@ -52,7 +48,7 @@ MOST_WAITING_BYTES = 16 << 20
 class Replay:
     """One verifier of one realm on one database.
 
-    One call at a time, from any thread; `preverify`, `unacknowledged` and `acknowledged` may be called meanwhile.
+    One call at a time, from any thread; `remember`, `unacknowledged` and `acknowledged` may be called meanwhile.
 
     :param evidence: called with each bundle, in the calling thread, after it is durable.
     :ivar restart_wanted: the stream is to be ended and begun again, elsewhere: see `begin`.
@@ -175,19 +171,16 @@ class Replay:
         return taken
 
     def preverify(self, steps: Sequence[bytes]) -> None:
-        """Check the signatures in steps that are to be taken later, and remember the good ones. Nothing depends on it
-        but speed: several threads may each do a part of a batch before it is taken. (Beside a `take_many` at work it
-        gains little: that holds the interpreter's lock most of the time.)
+        """Check the signatures in steps that are to be taken later, in this process. Nothing depends on it."""
+        self.remember(good_signatures(steps))
+
+    def remember(self, good: Iterable[Signature]) -> None:
+        """Take over what `coname.verifier.signatures.good_signatures` has found of steps that are to be taken later.
+
+        Nothing depends on it but speed: found by another process, it saves this one half of its work. By another
+        thread it saves nothing: the two hand the interpreter's lock to and fro for as long as they gain.
         """
-        for step in steps:
-            try:
-                update = VerifierStep.FromString(step).Update
-                keys = Entry.FromString(update.new_entry).update_policy.public_keys
-            except DecodeError:
-                continue
-            for signer, signature in update.signatures.items():
-                if signer in keys:
-                    self._verify.ahead(keys[signer].ed25519, update.new_entry, signature)
+        self._verify.remember(good)
 
     def sign_newest(self, now_ns: int) -> SignedEpochHead | None:
         """Sign the newest verified epoch though it was issued long ago: for when the stream has run dry.

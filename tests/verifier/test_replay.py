@@ -14,7 +14,7 @@ from coname.core.transcripts import update_digest
 from coname.core.vrf.points import ORDER
 from coname.messages.client_pb2 import SignedEpochHead
 from coname.messages.verification_pb2 import VerifierStep
-from coname.verifier.signatures import KEPT_BYTES, RememberedSignatures
+from coname.verifier.signatures import KEPT_BYTES, RememberedSignatures, good_signatures
 from tests.core.honest import key
 from tests.verifier.harness import KEY, NOW, Verifier, nanoseconds
 from tests.verifier.lying import START, LyingKeyserver, honest
@@ -174,19 +174,23 @@ class Ahead(SynchronousTestCase):
             return message != b"bad"
 
         remembered = RememberedSignatures(check)
-        for _ in range(2):
-            remembered.ahead(b"key", b"good", b"signature")
-            self.assertTrue(remembered(b"key", b"good", b"signature"))
-        self.assertEqual(asked, [b"good"])
-        remembered.ahead(b"key", b"bad", b"signature")
-        self.assertFalse(remembered(b"key", b"bad", b"signature"))
+        remembered.remember([(b"key", b"good", b"signature")])
+        self.assertTrue(remembered(b"key", b"good", b"signature"))
+        self.assertEqual(asked, [])
         self.assertTrue(remembered(b"other key", b"good", b"signature"))
-        self.assertEqual(asked, [b"good", b"bad", b"bad", b"good"])
+        self.assertFalse(remembered(b"key", b"bad", b"signature"))
+        self.assertEqual(asked, [b"good", b"bad"])
+
+    def test_bad_ones_are_not_found(self) -> None:
+        self.keyserver.set("bob", signers=[key("bob"), key("mallory")])
+        step = VerifierStep.FromString(self.keyserver.steps[-1])
+        self.assertEqual(len(good_signatures([self.keyserver.steps[-1]])), 1)
+        step.Update.signatures[key("bob").key_id] = bytes(64)
+        self.assertEqual(good_signatures([step.SerializeToString()]), [])
 
     def test_memory_is_bounded(self) -> None:
-        remembered = RememberedSignatures(lambda public, message, signature: True)
-        for number in range(300):
-            remembered.ahead(b"key", bytes(1 << 20), b"%d" % number)
+        remembered = RememberedSignatures()
+        remembered.remember((b"key", bytes(1 << 20), b"%d" % number) for number in range(300))
         self.assertLessEqual(len(remembered._good), KEPT_BYTES >> 20)
 
 
