@@ -4,13 +4,13 @@
 - "Latest" is the newest epoch, at most `lagging_verifier_scan` back (0: any), whose signers satisfy the quorum.
 - A request without a quorum asks for nothing, and gets the newest epoch with all signatures it has.
 - Every answer is checked against the tree: an entry that does not match its leaf is reported as corrupt.
-- Between two signatures the same question has the same answer, so answers are kept until the next one.
+- The same question has the same answer until somebody whom it asks for signs, so answers are kept until then
+  (`coname.keyserver.kept_answers`). Refusals are kept until the next signature of anybody.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from coname.core.hashes import entry_hash
 from coname.core.quorums import satisfied, signers
@@ -19,22 +19,18 @@ from coname.errors import Corrupt, EpochUnknown, QuorumUnmet, Unavailable
 from coname.interfaces import IKeyValueStore
 from coname.keyserver import tables
 from coname.keyserver.answers import Answer, Ratifications
+from coname.keyserver.effects import HeadSigned
 from coname.keyserver.frontier import Frontier, Numbers
+from coname.keyserver.kept_answers import Asked, Group, KeptAnswers
 from coname.messages.client_pb2 import LookupRequest, QuorumExpr
 from coname.messages.stored_pb2 import EpochRecord, ReplicaState
 from coname.storage.tree import MerkleTree, NodeRef
 
-_ANSWER_BYTES = 4096  # what a kept answer takes besides its profile: a proof of 20 levels and an entry, twice encoded
-_KEPT_QUORUMS = 1024
+_KEPT_REFUSALS = 1024
 _KEPT_EPOCHS = 256
+_NAMED = 16  # signers that a refusal names
 
 FindIndex = Callable[[str], tuple[Index, bytes]]
-
-
-class _Question(NamedTuple):
-    user_id: str
-    epoch: int
-    quorum: bytes | None
 
 
 class Lookups:
@@ -52,13 +48,12 @@ class Lookups:
         self._tree = tree
         self._find_index = find_index
         self._scan = scan
-        self._cache_bytes = cache_bytes
-        self._answer_bytes = 0
         self._ratified = Epoch(0)
         self._frontier = Frontier(Numbers())
-        # caches, emptied by every new signature
-        self._answers: dict[_Question, Answer] = {}
-        self._ratifications: dict[tuple[int, bytes | None], Ratifications] = {}
+        # caches, which signatures outdate
+        self._answers = KeptAnswers(cache_bytes)
+        self._refusals: dict[Asked, str] = {}
+        self._signers: dict[Epoch, set[KeyId]] = {}
         # a cache that outlives epochs
         self._records: dict[Epoch, EpochRecord] = {}
 
@@ -67,12 +62,18 @@ class Lookups:
         """The newest epoch that may be looked at; 0 if there is none."""
         return self._ratified
 
-    def advance(self, state: ReplicaState, frontier: Frontier) -> None:
-        """`state` and `frontier` are durable now: answer from them."""
+    def start(self, state: ReplicaState, frontier: Frontier) -> None:
+        """`state` and `frontier` are what the database holds: answer from them."""
         self._ratified = Epoch(state.ratified_epoch)
         self._frontier = frontier
-        self._forget_answers()
-        self._ratifications.clear()
+
+    def advance(self, state: ReplicaState, frontier: Frontier, signed: HeadSigned) -> None:
+        """`state` and `frontier`, and what `signed` tells, are durable now: answer from them."""
+        self._answers.signed(signed.epoch, signed.signers, newest=state.ratified_epoch > self._ratified)
+        self._refusals.clear()
+        if signed.epoch in self._signers:
+            self._signers[signed.epoch].update(signed.signers)
+        self.start(state, frontier)
 
     def lookup(self, request: LookupRequest) -> Answer:
         """Answer `request`.
@@ -83,30 +84,30 @@ class Lookups:
         :raises Corrupt: stored data is damaged.
         """
         quorum = request.quorum_requirement.SerializeToString() if request.HasField("quorum_requirement") else None
-        question = _Question(request.user_id, request.epoch, quorum)
-        answer = self._answers.get(question)
+        asked = (request.epoch, quorum)
+        group = self._answers.get(asked)
+        if group is None:
+            group = self._open(asked, request)
+        answer = group.answers.get(request.user_id)
         if answer is None:
-            answer = self._answer(request.user_id, self._find_ratifications(request, quorum))
-            self._keep(question, answer)
+            answer = self._answer(request.user_id, group.ratifications)
+            self._answers.keep(asked, group, answer)
         return answer
-
-    def _keep(self, question: _Question, answer: Answer) -> None:
-        # the profile is kept as it is, in protobuf, and in base64
-        size = _ANSWER_BYTES + 4 * len(answer.profile or b"") + len(question.quorum or b"")
-        if self._answer_bytes + size > self._cache_bytes:
-            self._forget_answers()
-        self._answer_bytes += size
-        self._answers[question] = answer
-
-    def _forget_answers(self) -> None:
-        self._answers.clear()
-        self._answer_bytes = 0
 
     def satisfied(self, epoch: Epoch, quorum: QuorumExpr | None) -> bool:
         """Whether `epoch` is ratified and its signatures satisfy `quorum`."""
         if epoch > self._ratified:
             return False
-        return quorum is None or satisfied(quorum, tables.read_ratifications(self._store, epoch).keys())
+        return quorum is None or satisfied(quorum, self._signers_of(epoch))
+
+    def _signers_of(self, epoch: Epoch) -> set[KeyId]:
+        """Who has signed a ratified epoch."""
+        found = self._signers.get(epoch)
+        if found is None:
+            if len(self._signers) >= _KEPT_EPOCHS:
+                self._signers.clear()
+            found = self._signers[epoch] = tables.read_signers(self._store, epoch)
+        return found
 
     def record(self, epoch: Epoch) -> EpochRecord:
         """A ratified epoch's record."""
@@ -117,50 +118,58 @@ class Lookups:
             record = self._records[epoch] = tables.read_epoch(self._store, epoch)
         return record
 
-    def _find_ratifications(self, request: LookupRequest, quorum: bytes | None) -> Ratifications:
-        key = (request.epoch, quorum)
-        found = self._ratifications.get(key)
-        if found is None:
-            expression = None if quorum is None else request.quorum_requirement
-            epoch = self._find_epoch(Epoch(request.epoch), expression)
-            heads = tables.read_ratifications(self._store, epoch)
-            if expression is not None:
-                wanted = signers(expression)
-                heads = {signer: head for signer, head in heads.items() if signer in wanted}
-            found = Ratifications.of(epoch, heads)
-            if len(self._ratifications) >= _KEPT_QUORUMS:
-                self._ratifications.clear()
-            self._ratifications[key] = found
-        return found
+    def _open(self, asked: Asked, request: LookupRequest) -> Group:
+        """The signatures that answer `request`, and room for answers with them."""
+        if asked in self._refusals:
+            raise QuorumUnmet(self._refusals[asked])
+        if asked[1] is None:
+            epoch = self._find_epoch(asked, None)
+            heads, wanted = tables.read_ratifications(self._store, epoch), None
+        else:
+            epoch = self._find_epoch(asked, request.quorum_requirement)
+            wanted = signers(request.quorum_requirement)
+            found = ((signer, tables.read_ratification(self._store, epoch, signer)) for signer in map(KeyId, wanted))
+            heads = {signer: head for signer, head in found if head is not None}
+        return self._answers.open(asked, Ratifications.of(epoch, heads), wanted)
 
-    def _find_epoch(self, asked: Epoch, quorum: QuorumExpr | None) -> Epoch:
+    def _find_epoch(self, asked: Asked, quorum: QuorumExpr | None) -> Epoch:
         if not self._ratified:
             raise Unavailable("no epoch has been ratified yet; try again in a moment")
-        if asked > self._ratified:
-            raise EpochUnknown(f"epoch {asked} has not been ratified; the newest is {self._ratified}")
-        if asked:
-            if not self.satisfied(asked, quorum):
-                raise QuorumUnmet(self._unmet(f"epoch {asked} is not", quorum))
-            return asked
+        given = Epoch(asked[0])
+        if given > self._ratified:
+            raise EpochUnknown(f"epoch {given} has not been ratified; the newest is {self._ratified}")
         if quorum is None:
-            return self._ratified
+            return given or self._ratified
+        if given:
+            if not self.satisfied(given, quorum):
+                raise self._unmet(asked, f"epoch {given} is not", quorum)
+            return given
         oldest = Epoch(max(1, self._ratified - self._scan) if self._scan else 1)
         found = self._frontier.newest(signers(quorum), lambda have: satisfied(quorum, have), oldest)
         if found is None:
-            raise QuorumUnmet(self._unmet(f"no epoch from {oldest} to {self._ratified} is", quorum))
+            raise self._unmet(asked, f"no epoch from {oldest} to {self._ratified} is", quorum)
         return found
 
-    def _unmet(self, what: str, quorum: QuorumExpr | None) -> str:
-        wanted = sorted(signers(quorum)) if quorum is not None else []
-        newest = self._frontier.progress(wanted)
-        progress = ", ".join(self._progress(KeyId(signer), newest) for signer in wanted[:16])
-        return f"{what} signed by the requested quorum; its signers: {progress or 'none'}"
+    def _unmet(self, asked: Asked, what: str, quorum: QuorumExpr) -> QuorumUnmet:
+        """The refusal, with each signer that the quorum mentions, the one furthest behind first."""
+        newest = self._frontier.progress(signers(quorum))
+        wanted = sorted(map(KeyId, signers(quorum)), key=lambda signer: (newest.get(signer, 0), signer))
+        progress = [self._progress(signer, newest.get(signer), Epoch(asked[0])) for signer in wanted[:_NAMED]]
+        if len(wanted) > _NAMED:
+            progress.append(f"and {len(wanted) - _NAMED} more")
+        refusal = f"{what} signed by the requested quorum; its signers: {', '.join(progress) or 'none'}"
+        if len(self._refusals) >= _KEPT_REFUSALS:
+            self._refusals.clear()
+        self._refusals[asked] = refusal
+        return QuorumUnmet(refusal)
 
-    def _progress(self, signer: KeyId, newest: dict[KeyId, Epoch]) -> str:
-        if signer not in newest:
+    def _progress(self, signer: KeyId, newest: Epoch | None, given: Epoch) -> str:
+        if newest is None:
             return f"{signer} has signed nothing"
-        behind = self._ratified - newest[signer]
-        return f"{signer} signed epoch {newest[signer]}" + (f" ({behind} behind)" if behind else "")
+        if given and signer in self._signers_of(given):
+            return f"{signer} signed it"
+        behind = f" ({self._ratified - newest} behind)" if newest < self._ratified else ""
+        return f"{signer} signed epoch {newest}{behind}" + (f" but not {given}" if given else "")
 
     def _answer(self, user_id: str, ratifications: Ratifications) -> Answer:
         epoch = ratifications.epoch

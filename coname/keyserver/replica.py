@@ -133,7 +133,7 @@ class Replica:
 
     async def start(self) -> None:
         """Take part in the log. Lookups are answered from what is stored at once, updates once the log runs."""
-        self._lookups.advance(self.state, self._durable.frontier)
+        self._lookups.start(self.state, self._durable.frontier)
         self._closed_at = self._when_closed()
         await self._parts.log.start(self.state.applied_index)
         self._parts.log.onLeaderChange(self._delimiter.reevaluate)
@@ -269,7 +269,7 @@ class Replica:
             self._delimiter_proposed_at = self._signature_proposed_at = -inf
             self._signature.reevaluate()
         elif isinstance(effect, HeadSigned):
-            self._lookups.advance(self.state, self._durable.frontier)
+            self._lookups.advance(self.state, self._durable.frontier, effect)
             self.verification.signed(effect)
             self._release()
 
