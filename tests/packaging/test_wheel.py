@@ -95,14 +95,11 @@ class Wheel(SynchronousTestCase):
         missing = {path.relative_to(ROOT).as_posix() for path in files} - set(self.names)
         self.assertEqual(missing, set())
 
-    def test_has_the_plugin(self) -> None:
-        self.assertIn("twisted/plugins/coname_plugin.py", self.names)
-
-    def test_leaves_twisted_s_own_files_alone(self) -> None:
+    def test_has_the_plugins_and_leaves_twisted_s_own_files_alone(self) -> None:
         ours = [name for name in self.names if name.startswith("twisted/")]
-        self.assertEqual(ours, ["twisted/plugins/coname_plugin.py"])
+        self.assertEqual(sorted(ours), [f"twisted/plugins/{name}_plugin.py" for name in ("coname", "coname_verifier")])
 
-    def test_has_nothing_but_the_package_and_the_plugin(self) -> None:
+    def test_has_nothing_but_the_package_and_the_plugins(self) -> None:
         tops = {name.partition("/")[0] for name in self.names}
         self.assertEqual({top for top in tops if not top.endswith(".dist-info")}, {"coname", "twisted"})
 
@@ -136,6 +133,12 @@ class Installed(SynchronousTestCase):
     def test_twistd_knows_the_keyserver(self) -> None:
         self.assertIn("Run a replica of a coname key directory.", self.run_program("twistd", "--help"))
 
+    def test_twistd_knows_the_verifier(self) -> None:
+        self.assertIn("Run a verifier of a coname key directory.", self.run_program("twistd", "--help"))
+
+    def test_twistd_explains_the_verifier(self) -> None:
+        self.assertIn("--config=", self.run_program("twistd", "coname-verifier", "--help"))
+
     def test_twistd_explains_the_keyserver(self) -> None:
         self.assertIn("--config=", self.run_program("twistd", "coname", "--help"))
 
@@ -144,5 +147,11 @@ class Installed(SynchronousTestCase):
         self.assertTrue((self.folder / "realm" / "client" / "config.json").exists())
 
     def test_every_command_has_help(self) -> None:
-        for command in ("lookup", "register", "update", "verify-proof", "init", "demo"):
+        for command in ("lookup", "register", "update", "verify-proof", "init", "verifier", "demo"):
             self.assertIn("Usage: coname", self.run_program("coname", command, "--help"))
+
+    def test_every_command_of_verifiers_has_help(self) -> None:
+        for command in ("enroll", "admit", "accept", "resume"):
+            self.assertIn(
+                f"Usage: coname verifier {command}", self.run_program("coname", "verifier", command, "--help")
+            )
