@@ -24,6 +24,7 @@ from coname.config import ReplicaSettings, load_replica
 from coname.core.signatures import SigningKey
 from coname.core.types import KeyId
 from coname.core.vrf import suite
+from coname.engines import make_log
 from coname.errors import Misconfigured
 from coname.keyserver.administration import Administration, VerifierStream
 from coname.keyserver.admission import Admission, Registration
@@ -43,7 +44,6 @@ from coname.protocols.grpc_verification import VerificationService
 from coname.protocols.hkp import HkpService
 from coname.protocols.https import HttpsService
 from coname.protocols.manhole import ManholeService
-from coname.replication.single import SingleLog
 from coname.storage.leveldb import LevelDBStore
 from coname.storage.tree import MerkleTree
 
@@ -191,7 +191,7 @@ def make_parts(settings: ReplicaSettings, store: LevelDBStore, reactor: Any) -> 
     return Parts(
         realm=settings.realm,
         store=store,
-        log=SingleLog(store, run_in_thread),
+        log=make_log(settings, store, reactor, run_in_thread),
         tree=tree,
         machine=StateMachine(store, settings.realm, tree, settings.replica_policy, verifiers, verify),
         lookups=Lookups(store, tree, indices.find, settings.lagging_verifier_scan, settings.limits.cache_bytes // 8),

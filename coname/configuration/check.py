@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from coname.configuration import defaults, listen, tls_config
+from coname.configuration.check_etcd import check_etcd
 from coname.configuration.check_keyserver import check_keyserver
 from coname.configuration.check_realm import check_duration
 from coname.configuration.findings import Findings
@@ -47,6 +48,9 @@ def check_replica(message: pb.ReplicaConfig, path: Path, now: datetime, findings
     if not message.leveldb_path:
         findings.at("leveldb_path").mistake("missing: the database's folder, made at the first start")
     limits = _limits(message, findings.at("limits"))
+    etcd = None
+    if message.HasField("etcd"):
+        etcd = check_etcd(message.etcd, config.realm, folder, limits.request_bytes, findings.at("etcd"))
     client_timeout = check_duration(message.client_timeout, findings.at("client_timeout"))
     findings.raise_mistakes()
     policy, verification_policy = shared.replica_policy, shared.verification_policy
@@ -74,6 +78,7 @@ def check_replica(message: pb.ReplicaConfig, path: Path, now: datetime, findings
         data_folder=folder / message.leveldb_path,
         **fronts,
         manhole=manhole,
+        etcd=etcd,
         warnings=tuple(findings.warnings),
     )
 

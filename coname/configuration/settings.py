@@ -37,6 +37,30 @@ class ManholeSettings:
 
 
 @dataclass(frozen=True)
+class EtcdSettings:
+    """Where the log is kept, if in etcd.
+
+    :ivar endpoints: ``host:port`` of each member. :ivar prefix: what all keys begin with.
+    :ivar authority: who issues the members' certificates, PEM; None: no TLS.
+    :ivar certificate: this client's chain, PEM; None: it shows none. :ivar key: of that, PEM.
+    :ivar compacted_by_others: whether the history of etcd's keyspace is nobody's business here.
+    :ivar accepted_cluster: a cluster id that may differ from the one remembered; 0: none.
+    :ivar begin_after: the applied index of this database, after which a new log may begin; 0: none may.
+    """
+
+    endpoints: tuple[str, ...]
+    prefix: str
+    authority: bytes | None
+    certificate: bytes | None
+    key: bytes | None = field(repr=False)
+    username: str
+    password: str = field(repr=False)
+    compacted_by_others: bool
+    accepted_cluster: int
+    begin_after: int
+
+
+@dataclass(frozen=True)
 class ReplicaSettings:
     """One replica's configuration, checked, with its keys loaded.
 
@@ -53,6 +77,7 @@ class ReplicaSettings:
     :ivar data_folder: where the database lies; it need not be there yet.
     :ivar public: gRPC for clients; a front that is None is not started. :ivar verifier: gRPC for verifiers.
     :ivar httpfront: HTTPS. :ivar hkp: HKP. :ivar raft: between replicas; None for a lone one.
+    :ivar etcd: where the log is kept; None: by the replicas themselves.
     :ivar warnings: "path: what to look at", to be logged at start.
     """
 
@@ -81,6 +106,7 @@ class ReplicaSettings:
     hkp: Listener | None
     raft: Listener | None
     manhole: ManholeSettings | None
+    etcd: EtcdSettings | None
     warnings: tuple[str, ...]
 
 

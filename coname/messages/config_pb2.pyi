@@ -127,7 +127,7 @@ class RealmConfig(_message.Message):
     def __init__(self, RealmName: _Optional[str] = ..., domains: _Optional[_Iterable[str]] = ..., addr: _Optional[str] = ..., URL: _Optional[str] = ..., VRFPublic: _Optional[bytes] = ..., verification_policy: _Optional[_Union[_client_pb2.AuthorizationPolicy, _Mapping]] = ..., epoch_time_to_live: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., tree_nonce: _Optional[bytes] = ..., client_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., vrf_suite: _Optional[_Union[VRFSuite, str]] = ..., signer_names: _Optional[_Mapping[int, str]] = ...) -> None: ...
 
 class ReplicaConfig(_message.Message):
-    __slots__ = ("keyserver_config", "replica_id", "signing_key_id", "public_addr", "public_tls", "verifier_addr", "verifier_tls", "hkp_addr", "hkp_tls", "httpfront_addr", "httpfront_tls", "raft_addr", "raft_tls", "leveldb_path", "raft_heartbeat", "lagging_verifier_scan", "client_timeout", "limits", "manhole")
+    __slots__ = ("keyserver_config", "replica_id", "signing_key_id", "public_addr", "public_tls", "verifier_addr", "verifier_tls", "hkp_addr", "hkp_tls", "httpfront_addr", "httpfront_tls", "raft_addr", "raft_tls", "leveldb_path", "raft_heartbeat", "lagging_verifier_scan", "client_timeout", "limits", "manhole", "etcd")
     KEYSERVER_CONFIG_FIELD_NUMBER: _ClassVar[int]
     REPLICA_ID_FIELD_NUMBER: _ClassVar[int]
     SIGNING_KEY_ID_FIELD_NUMBER: _ClassVar[int]
@@ -147,6 +147,7 @@ class ReplicaConfig(_message.Message):
     CLIENT_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     MANHOLE_FIELD_NUMBER: _ClassVar[int]
+    ETCD_FIELD_NUMBER: _ClassVar[int]
     keyserver_config: KeyserverConfig
     replica_id: int
     signing_key_id: str
@@ -166,7 +167,32 @@ class ReplicaConfig(_message.Message):
     client_timeout: _client_pb2.Duration
     limits: Limits
     manhole: ManholeConfig
-    def __init__(self, keyserver_config: _Optional[_Union[KeyserverConfig, _Mapping]] = ..., replica_id: _Optional[int] = ..., signing_key_id: _Optional[str] = ..., public_addr: _Optional[str] = ..., public_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., verifier_addr: _Optional[str] = ..., verifier_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., hkp_addr: _Optional[str] = ..., hkp_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., httpfront_addr: _Optional[str] = ..., httpfront_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., raft_addr: _Optional[str] = ..., raft_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., leveldb_path: _Optional[str] = ..., raft_heartbeat: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., lagging_verifier_scan: _Optional[int] = ..., client_timeout: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., manhole: _Optional[_Union[ManholeConfig, _Mapping]] = ...) -> None: ...
+    etcd: EtcdConfig
+    def __init__(self, keyserver_config: _Optional[_Union[KeyserverConfig, _Mapping]] = ..., replica_id: _Optional[int] = ..., signing_key_id: _Optional[str] = ..., public_addr: _Optional[str] = ..., public_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., verifier_addr: _Optional[str] = ..., verifier_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., hkp_addr: _Optional[str] = ..., hkp_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., httpfront_addr: _Optional[str] = ..., httpfront_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., raft_addr: _Optional[str] = ..., raft_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., leveldb_path: _Optional[str] = ..., raft_heartbeat: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., lagging_verifier_scan: _Optional[int] = ..., client_timeout: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., manhole: _Optional[_Union[ManholeConfig, _Mapping]] = ..., etcd: _Optional[_Union[EtcdConfig, _Mapping]] = ...) -> None: ...
+
+class EtcdConfig(_message.Message):
+    __slots__ = ("endpoints", "prefix", "authority", "certificate", "key_id", "username", "password_id", "compacted_by_others", "accepted_cluster", "begin_after")
+    ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
+    PREFIX_FIELD_NUMBER: _ClassVar[int]
+    AUTHORITY_FIELD_NUMBER: _ClassVar[int]
+    CERTIFICATE_FIELD_NUMBER: _ClassVar[int]
+    KEY_ID_FIELD_NUMBER: _ClassVar[int]
+    USERNAME_FIELD_NUMBER: _ClassVar[int]
+    PASSWORD_ID_FIELD_NUMBER: _ClassVar[int]
+    COMPACTED_BY_OTHERS_FIELD_NUMBER: _ClassVar[int]
+    ACCEPTED_CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    BEGIN_AFTER_FIELD_NUMBER: _ClassVar[int]
+    endpoints: _containers.RepeatedScalarFieldContainer[str]
+    prefix: str
+    authority: str
+    certificate: str
+    key_id: str
+    username: str
+    password_id: str
+    compacted_by_others: bool
+    accepted_cluster: int
+    begin_after: int
+    def __init__(self, endpoints: _Optional[_Iterable[str]] = ..., prefix: _Optional[str] = ..., authority: _Optional[str] = ..., certificate: _Optional[str] = ..., key_id: _Optional[str] = ..., username: _Optional[str] = ..., password_id: _Optional[str] = ..., compacted_by_others: _Optional[bool] = ..., accepted_cluster: _Optional[int] = ..., begin_after: _Optional[int] = ...) -> None: ...
 
 class KeyserverConfig(_message.Message):
     __slots__ = ("server_id", "realm", "vrf_key_id", "min_epoch_interval", "max_epoch_interval", "proposal_retry_interval", "initial_replicas", "registration_policy", "vrf_suite", "tree_nonce", "domains", "verification_policy", "verifiers")
