@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "replication": {"replication", "core", "errors", "interfaces", "messages", "storage"},
     "keyserver": {"keyserver", "core", "errors", "interfaces", "messages", "storage"},
     "configuration": {"configuration", "core", "errors", "messages"},
+    "verifier": {"verifier", "core", "errors", "interfaces", "messages", "storage"},
     "following": {"following", "verifier", "core", "errors", "messages"},
     "protocols": {"protocols", "following", "keyserver", "configuration", "core", "errors", "interfaces", "messages"},
     "client": {"client", "config", "configuration", "core", "errors", "following", "messages", "storage"},
@@ -23,7 +24,7 @@ MAY_IMPORT = {
 """What each room may import of the others, besides what everybody may: the version."""
 
 DOES_IO = {"os", "io", "socket", "ssl", "subprocess", "threading", "asyncio", "tempfile", "shutil", "time", "random"}
-NO_IO = ("core", "keyserver", "replication")
+NO_IO = ("core", "keyserver", "replication", "verifier")
 
 
 def imports(path: Path) -> set[str]:

@@ -34,6 +34,11 @@ MOST_BUNDLES = 100
 MOST_BUNDLE_BYTES = 256 << 20
 """Larger ones are kept without updates and proofs: a record of that size is more than the database can bear."""
 
+LARGE_BUNDLES = 5
+"""So many may be so large; then only `SMALL_BUNDLE_BYTES`, so that all together stay below 1.4 GiB."""
+
+SMALL_BUNDLE_BYTES = 1 << 20
+
 _CASE_SIZE = 32
 
 
@@ -78,13 +83,11 @@ class Casebook:
 
     def file(self, filed: bytes, bundle: EvidenceBundle) -> None:
         """Let a bundle wait to be written. `stop` makes it durable; `hand_over` hands it over then."""
-        encoded = bundle.SerializeToString()
-        if len(encoded) > MOST_BUNDLE_BYTES:
+        if bundle.ByteSize() > (MOST_BUNDLE_BYTES if len(self._cases) < LARGE_BUNDLES else SMALL_BUNDLE_BYTES):
             bundle.ClearField("updates")
             bundle.ClearField("entries")
-            bundle.account += " (The updates are too many to be included.)"
-            encoded = bundle.SerializeToString()
-        self._waiting.put(tables.evidence_key(filed), encoded)
+            bundle.account += ". (The updates were too many to be included here.)"
+        self._waiting.put(tables.evidence_key(filed), bundle.SerializeToString())
         self._cases.add(filed)
         self._owed.append(filed)
 

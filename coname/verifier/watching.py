@@ -26,6 +26,9 @@ MOST_WITNESSED = 10_000
 """How many unverified heads are kept: three hours of a realm that closes an epoch each second. Further ones are still
 compared with these."""
 
+MOST_HEAD_BYTES = 16 << 10
+"""Larger ones are not kept: an honest realm's, signed by fifty replicas, has half of that, transcript included."""
+
 Shown = tuple["Finding", list[Witnessed]]
 """A finding and the heads that show it."""
 
@@ -70,9 +73,10 @@ class Watcher:
             return
         if any(known.head.epoch_head == new.head.epoch_head for known in self._known(new.epoch, verified)):
             return
-        self._count += 1
-        stored = WitnessedHead(signed=new.signed, transcript=new.transcript, position=new.position)
-        self._store.put(tables.witnessed_key(new.epoch, new.summary), stored.SerializeToString())
+        stored = WitnessedHead(signed=new.signed, transcript=new.transcript, position=new.position).SerializeToString()
+        if len(stored) <= MOST_HEAD_BYTES:
+            self._count += 1
+            self._store.put(tables.witnessed_key(new.epoch, new.summary), stored)
 
     def _known(self, epoch: Epoch, verified: Epoch) -> Iterator[Witnessed]:
         if epoch <= verified:
