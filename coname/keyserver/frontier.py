@@ -23,7 +23,10 @@ All replicas compute the same.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable
+from itertools import accumulate
+from operator import or_
 from typing import TYPE_CHECKING
 
 from coname.core.types import Epoch, KeyId
@@ -132,30 +135,39 @@ class Frontier:
         """The newest epoch, not before `oldest`, whose signers satisfy a quorum; None if there is none.
 
         :param wanted: whom the quorum mentions.
-        :param satisfied: whether these of them are enough; asked once for each set that occurs.
+        :param satisfied: whether these of them are enough. It is asked for few sets: if all who have signed one of the
+            newest epochs are not enough together, none of those epochs is, so half of what is left can be passed over
+            at once. What nobody can satisfy is asked once.
         """
-        mentioned = self._numbers.known(map(KeyId, wanted))
-        refused = set()
+        epochs, sets, together = self._sets_of(self._numbers.known(map(KeyId, wanted)), oldest)
+        listed = self._numbers.listed
+        first = bisect_left(together, True, key=lambda signers: satisfied(listed(signers)))
+        for epoch, signers in zip(epochs[first:], sets[first:], strict=True):
+            if satisfied(listed(signers)):
+                return epoch
+        return None
+
+    def _sets_of(self, mentioned: Signers, oldest: Epoch) -> tuple[list[Epoch], list[Signers], list[Signers]]:
+        """Each set of those `mentioned` that occurs, the newest first, with the newest epoch that it has signed, and
+        with all who are in it or in one before."""
+        found: dict[Signers, Epoch] = {}
         for epoch, signers in self._pairs:
             if epoch < oldest:
                 break
-            have = signers & mentioned
-            if have not in refused:
-                if satisfied(self._numbers.listed(have)):
-                    return epoch
-                refused.add(have)
-        return None
+            found.setdefault(signers & mentioned, epoch)
+        return list(found.values()), list(found), list(accumulate(found, or_))
 
     def progress(self, wanted: Collection[int]) -> dict[KeyId, Epoch]:
         """The newest epoch that each of `wanted` has signed, those left out that have signed none."""
         missing = self._numbers.known(map(KeyId, wanted))
         found = {}
         for epoch, signers in self._pairs:
-            for signer in self._numbers.listed(signers & missing):
-                found[signer] = epoch
-            missing &= ~signers
-            if not missing:
-                break
+            hit = signers & missing
+            if hit:
+                found.update(dict.fromkeys(self._numbers.listed(hit), epoch))
+                missing ^= hit
+                if not missing:
+                    break
         return found
 
     @property
