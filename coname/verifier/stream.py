@@ -175,10 +175,11 @@ class Stream:
         if self._opened.broken is not None:
             yield self._opened.broken
         elif root != new.head.root_hash:
+            first = ". Is the tree_nonce configured here the realm's?" if self._history.tip is None else ""
             yield Finding(
                 rules.WRONG_ROOT,
                 f"the {len(self._opened.updates)} updates of epoch {new.epoch} lead to the root {root.hex()}; its head "
-                f"has the root {new.head.root_hash.hex()}",
+                f"has the root {new.head.root_hash.hex()}{first}",
             )
 
     def _check_transcript(self, step: VerifierStep, new: Witnessed) -> Iterator[Finding]:

@@ -39,7 +39,9 @@ class WaitingStore:
         return write.value if isinstance(write, Put) else None
 
     def iterate(self, start: bytes, stop: bytes, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
-        """See `IKeyValueStore`. The records are copied at once."""
+        """See `IKeyValueStore`. While writes wait, the records are copied at once."""
+        if not self._waiting:
+            return self._inner.iterate(start, stop, reverse)
         found = dict(self._inner.iterate(start, stop))
         for key, write in self._waiting.items():
             if start <= key < stop:
