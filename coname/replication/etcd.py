@@ -106,7 +106,7 @@ class EtcdLog:
     @property
     def leading(self) -> bool:
         """See `ILogReplicator`: whether this replica holds the lease."""
-        return self._leadership is not None and self._leadership.leading
+        return self._running and self._leadership is not None and self._leadership.leading
 
     def start(self, applied: int) -> Deferred[None]:
         """See `ILogReplicator`. Fails with `Corrupt` if this replica may not follow the log. If etcd does not answer
@@ -262,6 +262,8 @@ class EtcdLog:
             self._clock.callLater(0, loop.cancel)  # one of them may be what has called
         if self._appender is not None:
             self._appender.fail_all(Unavailable("the log is not running"))
+        if self._leadership is not None:
+            self._leadership.lose()
         if self._waiting is not None and not self._waiting.called:
             self._waiting.errback(self._failure or CancelledError())
 

@@ -112,23 +112,32 @@ class Appender:
 
     async def _append(self, batch: Sequence[bytes]) -> None:
         patience = self._clock.seconds() + PATIENCE_SECONDS
-        unanswered = False  # whether an attempt may have succeeded without our knowing
         while True:
             known = self.tail
             places = _places(known, batch)
+            answer, unanswered = await self._send(self._transaction(known, places, batch), patience)
+            self._guard.check(answer.header)
+            if answer.succeeded or self._is_ours(answer, known, places[0], unanswered):
+                self.learn(places[-1])
+                return
+
+    async def _send(self, transaction: TxnRequest, patience: float) -> tuple[TxnResponse, bool]:
+        """The answer to `transaction`, and whether one that was sent before it may have held without our knowing.
+
+        It stays the same, even if the log is seen to go on meanwhile: that may be our own doing.
+        """
+        unanswered = False
+        while True:
             try:
-                answer = await self._etcd.txn(self._transaction(known, places, batch))
+                answer = await self._etcd.txn(transaction)
             except Unavailable:
                 unanswered = True
                 if self._clock.seconds() >= patience:
                     raise
                 await deferLater(self._clock, self._backoff.next())
-                continue
-            self._backoff.reset()
-            self._guard.check(answer.header)
-            if answer.succeeded or self._is_ours(answer, known, places[0], unanswered):
-                self.learn(places[-1])
-                return
+            else:
+                self._backoff.reset()
+                return answer, unanswered
 
     def _transaction(self, known: Tail, places: Sequence[Tail], batch: Sequence[bytes]) -> TxnRequest:
         records = zip(places, batch, strict=True)

@@ -46,15 +46,15 @@ class Leadership:
         if holder is not None and self._lease and holder.lease == self._lease:
             await self._renew()
         elif holder is None or holder.value == self._name:  # its own, but from before it was killed
-            self._lose()
+            self.lose()
             if caught_up:
                 await self._take(holder)
         else:
-            self._lose()
+            self.lose()
 
     async def resign(self) -> None:
         """Let others lead at once, as far as etcd can be reached."""
-        self._lose()
+        self.lose()
         if self._lease:
             lease, self._lease = self._lease, 0
             with suppress(Unavailable):  # then it ends by itself
@@ -67,7 +67,7 @@ class Leadership:
             self._lead_until(sent + seconds)
         else:
             self._lease = 0
-            self._lose()
+            self.lose()
 
     async def _take(self, holder: KeyValue | None) -> None:
         sent = self._clock.seconds()
@@ -84,12 +84,13 @@ class Leadership:
             self._over.cancel()
         left = until - self._clock.seconds()
         if left <= 0:
-            self._lose()
+            self.lose()
             return
-        self._over = self._clock.callLater(left, self._lose)
+        self._over = self._clock.callLater(left, self.lose)
         self._become(True)
 
-    def _lose(self) -> None:
+    def lose(self) -> None:
+        """This replica does not lead, or shall not any more."""
         if self._over is not None and self._over.active():
             self._over.cancel()
         self._over = None
