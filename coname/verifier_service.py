@@ -178,7 +178,6 @@ class VerifierService(ProcessService):
         world = World(
             connect=self._connect,
             work=self._work,
-            aside=self._aside,
             clock=self._reactor,
             now_ns=time.time_ns,
             random=random.random,
@@ -190,9 +189,6 @@ class VerifierService(ProcessService):
 
     def _work(self, function: Any, *arguments: object) -> Deferred[Any]:
         return deferToThreadPool(self._reactor, self._thread, function, *arguments)
-
-    def _aside(self, function: Any, *arguments: object) -> Deferred[Any]:
-        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), function, *arguments)
 
 
 def make_evidence_folder(settings: VerifierSettings) -> None:

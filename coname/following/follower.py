@@ -48,9 +48,6 @@ SILENT_SECONDS = 60.0
 LASTING_SECONDS = 60.0
 """A connection that lasted so long, or brought something new, was a good one: the next attempt is made soon."""
 
-PREVERIFIED_STEPS = 100
-"""Smaller batches are verified sooner than another thread has begun."""
-
 
 CHORES_SECONDS = 60.0
 """How often evidence is looked after that could not be written, and signatures that the keyserver has not taken."""
@@ -62,13 +59,12 @@ class World:
 
     :ivar connect: opens a connection, and its stream from a verifier log index.
     :ivar work: runs a function in the thread of the replay, after those before it.
-    :ivar aside: runs a function in another thread. :ivar clock: for timers.
-    :ivar now_ns: the time, in nanoseconds since 1970. :ivar random: numbers from 0 up to 1, for jitter.
+    :ivar clock: for timers. :ivar now_ns: the time, in nanoseconds since 1970.
+    :ivar random: numbers from 0 up to 1, for jitter.
     """
 
     connect: Callable[[int], Link]
     work: Callable[..., Deferred[Any]]
-    aside: Callable[..., Deferred[Any]]
     clock: IReactorTime
     now_ns: Callable[[], int]
     random: Callable[[], float]
@@ -90,7 +86,6 @@ class Follower:
         self._world = world
         self._backoff = Backoff(world.random)
         self._pusher = Pusher(world.clock, Backoff(world.random), tally, self._acknowledged)
-        self._verifying = False  # whether the replay's thread has a batch
 
     async def run(self) -> None:
         """Follow until cancelled.
@@ -135,7 +130,7 @@ class Follower:
 
     async def _follow(self, link: Link, start: int) -> str:
         """Take what comes until nothing more does. Returns why."""
-        steps = Awaited(self._read(link))
+        steps = Awaited(link.read())
         came = dry = False
         deadline = self._world.clock.seconds() + SILENT_SECONDS
         try:
@@ -143,7 +138,7 @@ class Follower:
             while not self._replay.restart_wanted:
                 if await steps.within(LASTING_SECONDS if dry else DRY_SECONDS, self._world.clock):
                     batch = await steps.outcome
-                    steps = Awaited(self._read(link))
+                    steps = Awaited(link.read())
                     await self._take(batch)
                     came, dry = True, False
                 elif came and not dry:
@@ -168,20 +163,8 @@ class Follower:
             f"It does not have step {start}, which it had: it lags, or was rolled back. Looking further back in its log"
         )
 
-    def _read(self, link: Link) -> Deferred[Sequence[bytes]]:
-        """The next batch, whose signatures are checked ahead if the replay is busy with the one before."""
-        return link.read().addCallback(self._check_ahead)
-
-    def _check_ahead(self, batch: Sequence[bytes]) -> Sequence[bytes]:
-        if self._verifying and len(batch) >= PREVERIFIED_STEPS:
-            self._world.aside(self._replay.preverify, batch).addErrback(
-                lambda failure: self._log.failure("Checking ahead failed", failure=failure)
-            )
-        return batch
-
     async def _take(self, batch: Sequence[bytes]) -> None:
         """Have a batch verified, and push what was signed."""
-        self._verifying = True
         try:
             taken: list[Taken] = await self._ask(self._replay.take_many, batch, self._world.now_ns())
         except NotWritten:  # after all else was done
@@ -190,8 +173,6 @@ class Follower:
             for each in taken:
                 if each.signed is not None:
                     self._pusher.offer(each.epoch, each.signed)
-        finally:
-            self._verifying = False
         self._reporter.verified(len(batch))
 
     async def _dry(self) -> None:

@@ -45,6 +45,9 @@ BATCH_STEPS, BATCH_BYTES = 1000, 2 << 20
 LONGEST_REASON = 300
 """Characters of a server's sentence, or of gRPC's own, that get into the log."""
 
+GATHER_SECONDS = 0.005
+"""How long a step waits for others to go with it. Each batch is a round trip to a thread, and a write."""
+
 MAX_STEP_BYTES = 4 << 20
 """The largest step that is taken in. Updates are a few hundred bytes, heads of a hundred replicas ten thousand; the
 programs of 2017 take no more than this either."""
@@ -92,6 +95,7 @@ class VerifierLink:
         self._bytes = 0
         self._broken: Unreachable | None = None
         self._reader: Deferred[Sequence[bytes]] | None = None
+        self._gathering: asyncio.TimerHandle | None = None
         self._room = asyncio.Event()
         self._channel = _open(target, tls)
         self._push = self._channel.unary_unary(f"{SERVICE}/PushRatification", None, None)
@@ -140,7 +144,7 @@ class VerifierLink:
             while (step := await self._call.read()) is not _END:
                 self._steps.append(step)
                 self._bytes += len(step)
-                self._hand_out()
+                self._hand_out_soon()
                 while len(self._steps) >= READ_AHEAD_STEPS or self._bytes >= READ_AHEAD_BYTES:
                     self._room.clear()
                     await self._room.wait()
@@ -157,8 +161,18 @@ class VerifierLink:
             self._broken = Unreachable(reason)
         self._hand_out()
 
+    def _hand_out_soon(self) -> None:
+        """Give a waiting reader a whole batch at once, less than that after a moment."""
+        if len(self._steps) >= BATCH_STEPS:
+            self._hand_out()
+        elif self._reader is not None and self._gathering is None:
+            self._gathering = asyncio.get_running_loop().call_later(GATHER_SECONDS, self._hand_out)
+
     def _hand_out(self) -> None:
         """Give a waiting reader what there is: steps, or the reason that no more will come."""
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
         reader = self._reader
         if reader is None or not (self._steps or self._broken):
             return

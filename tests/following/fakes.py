@@ -152,7 +152,6 @@ class FakeWorld:
         world = World(
             connect=self.network.connect,
             work=lambda *words: self.work(*words),
-            aside=maybeDeferred,
             clock=self.clock,
             now_ns=self.now_ns,
             random=lambda: self.jitter,
