@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from unittest import SkipTest
 
@@ -26,6 +26,18 @@ async def soon(deferred: Deferred[Any]) -> Any:
     from twisted.internet import reactor
 
     return await deferred.addTimeout(PATIENCE_SECONDS, reactor)
+
+
+async def until(condition: Callable[[], bool], what: str) -> None:
+    """Look at `condition` until it is true."""
+    from twisted.internet import reactor
+    from twisted.internet.task import deferLater
+
+    deadline = reactor.seconds() + PATIENCE_SECONDS
+    while not condition():
+        if reactor.seconds() > deadline:
+            raise AssertionError(f"after {PATIENCE_SECONDS:g} seconds, still not: {what}")
+        await deferLater(reactor, 0.02)
 
 
 async def committed(log: ILogReplicator, count: int) -> list[CommittedEntry]:
@@ -242,19 +254,8 @@ class EngineSuite:
 
     async def test_at_most_one_replica_leads_and_soon_one_does(self) -> None:
         logs = await self.started(min(3, self.most_replicas))
-        await self.until(lambda: any(log.leading for log in logs), "somebody leads")
+        await until(lambda: any(log.leading for log in logs), "somebody leads")
         self.assertEqual(sum(log.leading for log in logs), 1)
-
-    async def until(self, condition: Any, what: str) -> None:
-        """Look at `condition` until it is true."""
-        from twisted.internet import reactor
-        from twisted.internet.task import deferLater
-
-        deadline = reactor.seconds() + PATIENCE_SECONDS
-        while not condition():
-            if reactor.seconds() > deadline:
-                raise AssertionError(f"after {PATIENCE_SECONDS:g} seconds, still not: {what}")
-            await deferLater(reactor, 0.02)
 
     async def stop_log(self, log: ILogReplicator) -> None:
         """For the end of a test, whatever state it left the engine in."""
