@@ -92,7 +92,7 @@ def _transcript(policy: AuthorizationPolicy, signed: SignedTranscript) -> Signed
 
 
 def check_alone(settings: ReplaySettings, new: Witnessed, now_ns: int) -> Iterator[Finding]:
-    """What must hold of a head whatever came before it."""
+    """What must hold of a head whatever came before it. Without a good signature, nothing but that is said."""
     policy, head = settings.policy, new.head
     if not (policy.HasField("quorum") and quorums.satisfied(policy.quorum, new.signed.signatures)):
         yield Finding(
@@ -100,6 +100,8 @@ def check_alone(settings: ReplaySettings, new: Witnessed, now_ns: int) -> Iterat
             f"the head of epoch {head.epoch} is not ratified: expected the signatures of {describe(policy)}; good ones "
             f"are by: {quorums.ids(new.signed.signatures)}",
         )
+    if not new.signed.signatures:
+        return  # nobody has said the rest
     if head.realm != settings.realm:
         yield Finding(
             rules.FOREIGN_REALM,

@@ -150,17 +150,7 @@ class Stream:
     # the head of the epoch that is verified
 
     def _close(self, step: VerifierStep, new: Witnessed, now_ns: int) -> Taken | None:
-        tip = self._history.tip
-        shown = [new] if tip is None else [tip, new]
-        found: list[Shown] = list(self._watcher.contradictions(new, self._history.epoch))
-        succession = [(finding, shown) for finding in check_succession(tip, new)]
-        if not found or new.epoch > self._history.epoch:
-            found += succession
-        found += [(finding, shown) for finding in check_alone(self._settings, new, now_ns)]
-        updated = None if succession else self._history.build(self._opened)
-        if updated is not None:
-            found += [(finding, shown) for finding in self._check_updates(new, updated)]
-        found += [(finding, shown) for finding in self._check_transcript(step, new)]
+        updated, found = self._check(step, new, now_ns)
         if updated is not None and not found and self._casebook.violation is None:
             taken = self._history.advance(new, self._opened, updated, now_ns)
             self._open_next()
@@ -169,6 +159,24 @@ class Stream:
         self._watcher.remember(new, self._history.epoch)
         self._mode = _Mode.WATCHING
         return None
+
+    def _check(self, step: VerifierStep, new: Witnessed, now_ns: int) -> tuple[Updated | None, list[Shown]]:
+        """What is wrong with a head that is to be verified; and the tree, if it can be built."""
+        tip = self._history.tip
+        shown = [new] if tip is None else [tip, new]
+        alone = [(finding, shown) for finding in check_alone(self._settings, new, now_ns)]
+        if not new.signed.signatures:
+            return None, alone  # nobody has said any of it
+        found: list[Shown] = list(self._watcher.contradictions(new, self._history.epoch))
+        succession = [(finding, shown) for finding in check_succession(tip, new)]
+        if not found or new.epoch > self._history.epoch:
+            found += succession
+        found += alone
+        updated = None if succession else self._history.build(self._opened)
+        if updated is not None:
+            found += [(finding, shown) for finding in self._check_updates(new, updated)]
+        found += [(finding, shown) for finding in self._check_transcript(step, new)]
+        return updated, found
 
     def _check_updates(self, new: Witnessed, updated: Updated) -> Iterator[Finding]:
         root = self._history.root_hash(updated)

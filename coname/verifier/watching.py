@@ -50,11 +50,12 @@ class Watcher:
 
         :param verified: the newest verified epoch.
         """
-        yield from self.contradictions(new, verified)
+        if new.signed.signatures:
+            yield from self.contradictions(new, verified)
         shown = [new] if self.last is None else [self.last, new]
         for finding in check_alone(self._settings, new, now_ns):
             yield finding, shown
-        if self.last is not None:
+        if self.last is not None and new.signed.signatures:
             for finding in check_succession(self.last, new):
                 if finding.rule != rules.REPEATED_EPOCH:
                     yield finding, shown
@@ -67,9 +68,12 @@ class Watcher:
                 yield two_heads(known, new), [known, new]
 
     def remember(self, new: Witnessed, verified: Epoch) -> None:
-        """Keep a head that was not verified, for comparing. It becomes durable with whatever is written next."""
+        """Keep a head that was not verified, for comparing, if anybody has signed it. It becomes durable with whatever
+        is written next."""
+        if not new.signed.signatures:
+            return
         self.last = new
-        if not new.signed.signatures or self._count >= MOST_WITNESSED:
+        if self._count >= MOST_WITNESSED:
             return
         if any(known.head.epoch_head == new.head.epoch_head for known in self._known(new.epoch, verified)):
             return

@@ -50,7 +50,25 @@ class Heads(ViolationCase):
     def test_signed_by_nobody(self) -> None:
         step = VerifierStep(Epoch=SignedEpochHead(head=VerifierStep.FromString(self.keyserver.steps[-1]).Epoch.head))
         self.keyserver.steps.append(step.SerializeToString())
-        self.check_stopped("repeated_epoch")
+        self.check_stopped("unratified_head")
+
+    def test_signed_by_nobody_all_else_does_not_matter(self) -> None:
+        self.keyserver.close(epoch=2, realm="elsewhere", issued=NOW + 1e6, signers=[key("mallory")])
+        self.check_stopped("unratified_head")
+        self.assertEqual(self.verifier.rules, ["unratified_head"])
+        self.keyserver.roll_back(3)
+        self.keyserver.set("carol")
+        self.keyserver.close()
+        self.verifier.reconnect()
+        self.assertEqual(self.verifier.rules, ["unratified_head"])
+
+    def test_watched_ones_of_nobody_are_not_compared_with(self) -> None:
+        self.keyserver.close(signers=[key("mallory")])
+        self.keyserver.close(epoch=9, signers=[key("mallory")])
+        self.keyserver.close(epoch=2, signers=[key("mallory")])
+        self.keyserver.close(epoch=5)
+        self.verifier.read()
+        self.assertEqual(set(self.verifier.rules), {"unratified_head"})
 
     def test_signed_by_one_replica_of_three(self) -> None:
         keyserver = honest(LyingKeyserver(replicas=3))
