@@ -6,10 +6,30 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from coname.messages.client_pb2 import SignedEpochHead
 from coname.messages.verification_pb2 import VerifierStep
-from coname.verifier import casebook, watching
+from coname.storage.memory import MemoryStore
+from coname.storage.tracing import TracingStore
+from coname.verifier import casebook, replay, watching
 from coname.verifier.casebook import MOST_BUNDLES
 from tests.verifier.harness import Verifier
 from tests.verifier.lying import LIES, LyingKeyserver, honest
+
+
+class WaitingWrites(SynchronousTestCase):
+    """Epochs share a synced batch, up to a size."""
+
+    def writes(self) -> int:
+        store = TracingStore(MemoryStore(), [])
+        verifier = Verifier(honest(LyingKeyserver()), store)
+        verifier.read()
+        self.assertEqual(verifier.replay.verified, 3)
+        return store.writes
+
+    def test_small_epochs_share_one(self) -> None:
+        self.assertEqual(self.writes(), 1)
+
+    def test_large_epochs_do_not(self) -> None:
+        self.patch(replay, "MOST_WAITING_BYTES", 100)
+        self.assertEqual(self.writes(), 3)
 
 
 class Bounds(SynchronousTestCase):

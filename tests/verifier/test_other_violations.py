@@ -126,6 +126,14 @@ class Positions(ViolationCase):
         self.assertTrue(self.verifier.replay.restart_wanted)
         self.check_stopped("rewritten_log")
 
+    def test_a_verified_head_in_another_place(self) -> None:
+        """An update before it is gone from the log; the heads are what they were."""
+        del self.keyserver.steps[5]
+        self.verifier.replay.rewind()
+        self.verifier.replay.rewind()
+        self.verifier.replay.begin()
+        self.check_stopped("rewritten_log")
+
     def test_a_silent_stream_is_begun_further_back(self) -> None:
         """The keyserver has lost its newest epochs, and says nothing: as long as it does not, it is no violation."""
         self.keyserver.roll_back(1)
@@ -188,6 +196,15 @@ class WrongTranscripts(ViolationCase):
         change_transcript(self.keyserver, what)
         self.check_stopped("wrong_transcript")
 
+    def test_of_other_updates_it_is_not_shown_with_those_that_came(self) -> None:
+        """A judge would take the bundle for damaged; so it holds what is signed only."""
+        change_transcript(self.keyserver, "updates", root_hash=bytes(32))
+        self.verifier.read()
+        self.assertEqual(self.verifier.rules, ["wrong_root", "wrong_transcript"])
+        for bundle in self.verifier.evidence:
+            self.assertEqual(len(bundle.updates), 0)
+            self.assertEqual(judge(self.verifier.realm_config(), bundle, NOW).reason, "unproven")
+
     def test_of_another_epoch(self) -> None:
         """Together with the one before it, it says that an epoch was skipped: that can be shown."""
         change_transcript(self.keyserver, "epoch")
@@ -196,10 +213,10 @@ class WrongTranscripts(ViolationCase):
         self.assertTrue(judge(self.verifier.realm_config(), self.verifier.evidence[0], NOW).proven)
 
 
-def change_transcript(keyserver: LyingKeyserver, what: str) -> None:
+def change_transcript(keyserver: LyingKeyserver, what: str, root_hash: bytes | None = None) -> None:
     """Close an epoch with a transcript that is signed and wrong."""
     keyserver.set("somebody new")
-    keyserver.close()
+    keyserver.close(root_hash=root_hash)
     step = VerifierStep.FromString(keyserver.steps.pop())
     said = Transcript.FromString(step.transcript.transcript)
     for name, value in WRONG.get(what, {"epoch": 5}).items():
