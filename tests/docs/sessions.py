@@ -28,8 +28,8 @@ from tests.ports import free_ports
 HOME, PROGRAMS = "/home/you", "/opt/coname/bin"
 """The reader's home, and where their programs are, in the pages."""
 
-PORTS = (4625, 4626, 9807, 25519, 11371, 25522)
-"""The usual ports, in the order in which ``coname init --base-port`` gives them out."""
+PORTS = (4625, 4626, 9807, 25519, 11371, 25522, 4627)
+"""The usual ports, in the order in which ``coname init --base-port`` gives them out; then that of the metrics."""
 
 _REALM = "coname init realm --realm example --domain example.com"
 _START = [

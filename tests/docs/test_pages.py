@@ -67,11 +67,16 @@ class Pages(SynchronousTestCase):
 
 
 class Unit(SynchronousTestCase):
-    """The systemd unit that operators copy."""
+    """The systemd units that operators copy."""
+
+    def command(self, unit: str) -> str:
+        parser = configparser.ConfigParser(strict=False, interpolation=None)
+        parser.optionxform = str  # type: ignore[assignment, method-assign]
+        parser.read(DOCS / "howto" / unit)
+        return parser["Service"]["ExecStart"]
 
     def test_starts_the_replica_in_the_foreground_without_a_pid_file(self) -> None:
-        unit = configparser.ConfigParser(strict=False, interpolation=None)
-        unit.optionxform = str  # type: ignore[assignment, method-assign]
-        unit.read(DOCS / "howto" / "coname.service")
-        command = unit["Service"]["ExecStart"]
-        self.assertIn("--nodaemon --pidfile= coname --config", command)
+        self.assertIn("--nodaemon --pidfile= coname --config", self.command("coname.service"))
+
+    def test_starts_the_verifier_in_the_foreground_without_a_pid_file(self) -> None:
+        self.assertIn("--nodaemon --pidfile= coname-verifier --config", self.command("coname-verifier.service"))

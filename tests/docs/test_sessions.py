@@ -17,6 +17,8 @@ TESTED = {
     "docs/howto/backup.md": ("curl",),
     "docs/howto/rotation.md": ("curl",),
     "docs/howto/certificates.md": ("curl", "openssl"),
+    "docs/howto/admit-a-verifier.md": ("curl",),
+    "docs/howto/run-a-verifier.md": ("curl",),
     "docs/howto/gnupg.md": ("curl",),
     "docs/howto/moving.md": ("curl",),
     "docs/reference/commands.md": (),
@@ -55,6 +57,12 @@ class Sessions(SynchronousTestCase):
 
     def test_certificates(self) -> None:
         self.check("docs/howto/certificates.md")
+
+    def test_admit_a_verifier(self) -> None:
+        self.check("docs/howto/admit-a-verifier.md")
+
+    def test_run_a_verifier(self) -> None:
+        self.check("docs/howto/run-a-verifier.md")
 
     def test_gnupg(self) -> None:
         self.check("docs/howto/gnupg.md")

@@ -87,7 +87,7 @@ def _tell_next(words: Words, out: Path | None, changed: bool, ours: bool) -> Non
     steps = [f"Send {out or 'the answer'} to the verifier's operator; there is no secret in it."]
     if changed and ours:
         steps.insert(
-            0, "Give every replica its new config.json, and restart it: then it takes this verifier's signatures."
+            0, "Give every replica its new config.json, and restart it: it then takes this signature, and HKP wants it."
         )
     if changed:
         steps.append("When the verifier signs, give everybody the new client/config.json: clients then ask for it.")
