@@ -11,7 +11,7 @@ from twisted.trial.unittest import TestCase
 from coname.messages.client_pb2 import LookupRequest
 from tests.needs import needs
 from tests.replication.etcd_cluster import EtcdCluster
-from tests.system.processes import KeyserverProcess, Stub
+from tests.system.processes import KeyserverProcess, Stub, wait_for
 
 
 class EtcdProcessTests(TestCase):
@@ -56,13 +56,28 @@ class EtcdProcessTests(TestCase):
         self.keyserver.stop()
         self.assertIn("has stopped", self.keyserver.log.read_text().splitlines()[-2:][0])
 
-    def test_an_etcd_that_lost_everything_ends_the_start_with_the_reason(self) -> None:
+    def test_an_etcd_that_was_put_back_is_refused_while_lookups_go_on(self) -> None:
         self.keyserver.start()
         self.update("alice@example.com")
-        self.keyserver.stop()
+        data, backup = self.cluster.folder / "m0", self.cluster.folder / "backup"
         self.cluster.stop()
-        shutil.rmtree(self.cluster.folder / "m0")
+        shutil.copytree(data, backup)
         self.cluster.start()
+        self.update("bob@example.com")
+        self.cluster.stop()
+        shutil.rmtree(data)
+        backup.rename(data)
+        self.cluster.start()
+        wait_for(lambda: "is followed no further" in self.keyserver.log.read_text(), "it is noticed")
+        self.assertTrue(self.is_there("bob@example.com"))
+        self.keyserver.stop()
         with self.assertRaises(AssertionError) as caught:
             self.keyserver.start()
-        self.assertIn("could not start: etcd holds no log under", str(caught.exception))
+        self.assertRegex(str(caught.exception), "could not start: the log in etcd ends at entry .*, but it had")
+
+    def test_mistakes_in_the_configuration_are_named(self) -> None:
+        self.configure(endpoints=["https://etcd.example.com:2379"], key_id="")
+        with self.assertRaises(AssertionError) as caught:
+            self.keyserver.start()
+        self.assertIn("etcd.endpoints[0]: ", str(caught.exception))
+        self.assertIn("etcd.key_id: missing", str(caught.exception))
