@@ -26,6 +26,7 @@ from coname.messages.verification_pb2 import VerifierStreamRequest
 from coname.protocols.grpc_options import OTHER_CALLS, stream_server_options
 from coname.protocols.grpc_service import GRACE_SECONDS, Context, GrpcFront, decoded, new_server
 from coname.protocols.newest_steps import NewestSteps
+from coname.protocols.pace import Pace
 from coname.protocols.verifier_streams import Stream, VerifierStreams
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class VerificationService(GrpcFront):
         self._verification = verification
         self._limits = limits
         self._newest = NewestSteps(verification)
+        self._pace = Pace()
 
     def new_servers(self) -> list[grpc.aio.Server]:
         """See `GrpcFront`."""
@@ -125,11 +127,15 @@ class VerificationService(GrpcFront):
         """Send the steps before index `end`."""
         while stream.position < end:
             steps = await self._newest.after(stream.position)
-            stream.writing = True
-            for step in steps[: end - stream.position]:
-                await context.write(step)
-                stream.position += 1
-            stream.writing = False
+            steps = steps[: end - stream.position]
+            while steps:
+                granted = await self._pace.take(len(steps))
+                stream.writing = True
+                for step in steps[:granted]:
+                    await context.write(step)
+                    stream.position += 1
+                stream.writing = False
+                steps = steps[granted:]
 
 
 def caller(context: Context) -> KeyId:
