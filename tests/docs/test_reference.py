@@ -13,9 +13,10 @@ from coname.client import planning
 from coname.client.console import documents, exits
 from coname.client.transports import refusals
 from coname.configuration import defaults
+from coname.following import tally
 from coname.keyserver import tables
 from coname.messages import config_pb2
-from coname.protocols import openapi
+from coname.protocols import metrics, openapi
 from tests.docs.pages import DOCS, rows, section
 
 REFERENCE = DOCS / "reference"
@@ -125,6 +126,14 @@ class Http(SynchronousTestCase):
             if path == "/update":
                 text += section(REFERENCE / "http.md", "`POST /lookup`")
             self.assertEqual([status for status in responses if status not in text], [], path)
+
+
+class Metrics(SynchronousTestCase):
+    def test_has_every_metric_with_its_kind(self) -> None:
+        families = metrics.TallyCollector(tally.Tally()).collect()
+        declared = {(one.name + "_total" * (one.type == "counter"), one.type) for one in families}
+        shown = {(code(row[0]), row[1]) for row in rows((REFERENCE / "metrics.md").read_text())}
+        self.assertEqual(shown, declared)
 
 
 class Database(SynchronousTestCase):
