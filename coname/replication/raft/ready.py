@@ -39,10 +39,10 @@ class Ready:
     1. At once, if it likes before anything is written: send `messages`.
     2. Write `hard_state` and `entries`, in one batch; synced if `must_sync`. Entries replace everything stored from
        the index of the first one on.
-    3. When this and every earlier `Ready` is durable: send `messages_after`, and call `Core.stored` with `number`.
-       (If nothing was to be written, now or earlier, that is at once.)
+    3. When all that had to be synced in this and every earlier `Ready` is durable: send `messages_after`, and call
+       `Core.stored` with `number`. (If nothing has to be synced, now or earlier, that is at once.)
     4. In any order with those: apply `committed`, send snapshots to `snapshots`.
-    5. When this and every earlier `Ready` is durable and applied, or its entries to apply thrown away: `install`.
+    5. When this and every earlier `Ready` is written and its entries are applied or will never be: `install`.
 
     Further ones may be taken before the writing of this one is done. Messages may be lost, doubled and overtake each
     other; that costs time, nothing else.

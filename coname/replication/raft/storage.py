@@ -21,19 +21,21 @@ FIRST_TERM = 1
 
 
 class IRaftStorage(Protocol):
-    """A replica's stored log. All methods answer at once, and show what was written last, synced or not.
+    """A replica's stored log. All methods answer at once, and show at least all that `Core.stored`, `Core.compacted` and
+    `Core.installed` were told of; of what is being written, as much as they like.
 
     All raise `coname.errors.Corrupt` if what is stored is damaged or missing.
     """
 
     def hard_state(self) -> RaftHardState:
-        """What was stored last; an empty message if nothing was."""
+        """What was stored last; an empty message if nothing was. Asked when a core is made."""
 
     def snapshot(self) -> RaftSnapshot:
-        """Where the log begins: after this index. An empty message if nothing was ever compacted or installed."""
+        """Where the log begins: after this index. An empty message if nothing was ever compacted or installed.
+        Asked when a core is made."""
 
     def last_index(self) -> int:
-        """Of the newest entry; the snapshot's index if there is none."""
+        """Of the newest entry; the snapshot's index if there is none. Asked when a core is made."""
 
     def term(self, index: int) -> int:
         """Of the stored entry at `index`, which is after the snapshot."""
