@@ -172,7 +172,7 @@ class VerifierService(ProcessService):
 
     def _follower(self, replay: Replay) -> Follower:
         settings = self._settings
-        line = TerminalLine(sys.stderr)
+        line = TerminalLine(sys.__stderr__ or sys.stderr)  # twistd has put the log in the place of sys.stderr
         place = (str(settings.keyserver), settings.path)
         reporter = Reporter(replay, self._folder, self.tally, line, self._reactor, time.time_ns, *place)
         world = World(

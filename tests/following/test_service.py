@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
+import pty
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +32,7 @@ from coname.storage.leveldb import LevelDBStore
 from coname.verifier import tables
 from coname.verifier_service import VerifierService
 from tests.following.server import LogServer, identities
+from tests.system.processes import program
 from tests.verifier.lying import LIES, LyingKeyserver, honest
 
 PATIENCE = 30.0
@@ -219,3 +224,37 @@ class DatabaseTests(ServiceCase):
         await service.stopService()
         store = await deferToThread(LevelDBStore, self.folder / "database", create=False)
         store.close()
+
+
+class TerminalTests(ServiceCase):
+    async def test_somebody_at_a_terminal_sees_how_far_it_is(self) -> None:
+        for number in range(50):
+            for each in range(100):
+                self.keyserver.set(f"many {number} {each}")
+            self.keyserver.close()
+        ours, theirs = pty.openpty()
+        self.addCleanup(os.close, ours)
+        os.set_blocking(ours, False)
+        words = [
+            program("twistd"),
+            "--nodaemon",
+            "--pidfile=",
+            "coname-verifier",
+            f"--config={self.folder}/config.json",
+        ]
+        process = subprocess.Popen(  # noqa: ASYNC220
+            words, cwd=self.folder, stdin=theirs, stdout=theirs, stderr=theirs, env=os.environ | {"TERM": "xterm"}
+        )
+        os.close(theirs)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.terminate)
+        seen = bytearray()
+
+        def read() -> bytes:
+            with contextlib.suppress(BlockingIOError):
+                seen.extend(os.read(ours, 100_000))
+            return bytes(seen)
+
+        await self.until(lambda: b"Caught up: " in read(), "it has caught up")
+        self.assertRegex(seen, rb"\x1b\[[0-9;]*mcatching up: \d+\.\d %, [\d,]+ steps/s")
+        self.assertIn(b"\r\x1b[2K", seen)
