@@ -34,7 +34,7 @@ from coname.keyserver.lookups import Lookups
 from coname.keyserver.machine import StateMachine
 from coname.keyserver.replica import Parts, Replica, Timing
 from coname.keyserver.verified import RememberedSignatures
-from coname.keyserver.verifiers import Verifiers
+from coname.keyserver.verifiers import KnownSigners, Verifiers
 from coname.keyserver.warming import Warming, warm_newest
 from coname.messages.client_pb2 import AuthorizationPolicy
 from coname.messages.config_pb2 import RealmConfig
@@ -182,18 +182,20 @@ def make_parts(settings: ReplicaSettings, store: LevelDBStore, reactor: Any) -> 
     verify = RememberedSignatures()
     tree = MerkleTree(store, settings.tree_nonce, settings.limits.cache_bytes * 3 // 4)
     indices = Indices(store, suite(settings.suite), settings.vrf_secret)
-    signers = {*settings.replica_policy.public_keys, *settings.verification_policy.public_keys}
     verifiers = Verifiers(settings.verifiers, settings.replica_policy.public_keys, settings.verification_policy, verify)
     registration = Registration(settings.message.keyserver_config.registration_policy, settings.domains)
     intervals = EpochIntervals(
         settings.min_epoch_interval, settings.max_epoch_interval, settings.proposal_retry_interval
     )
+    machine = StateMachine(store, settings.realm, tree, settings.replica_policy, verifiers, verify)
+    configured = [*settings.replica_policy.public_keys, *settings.verification_policy.public_keys, *settings.verifiers]
+    signers = KnownSigners(configured, None if settings.verifiers else machine.resumed().frontier.has_signed)
     return Parts(
         realm=settings.realm,
         store=store,
         log=make_log(settings, store, reactor, run_in_thread),
         tree=tree,
-        machine=StateMachine(store, settings.realm, tree, settings.replica_policy, verifiers, verify),
+        machine=machine,
         lookups=Lookups(store, tree, indices.find, settings.lagging_verifier_scan, settings.limits.cache_bytes // 8),
         admission=Admission(store, indices, settings.limits, registration, verify, signers),
         verifiers=verifiers,

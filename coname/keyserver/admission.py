@@ -7,7 +7,7 @@ The state machine checks again what another update may have changed meanwhile, a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -70,7 +70,7 @@ class Admission:
         limits: Limits,
         registration: Registration,
         verify: Verify,
-        signers: Collection[int],
+        signers: Container[int],
     ) -> None:
         self._store = store
         self._indices = indices

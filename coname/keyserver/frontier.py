@@ -110,6 +110,10 @@ class Frontier:
         """How many pairs there are."""
         return len(self._pairs)
 
+    def has_signed(self, signer: KeyId) -> bool:
+        """Whether that signer has ever signed; later signatures are seen, too."""
+        return self._numbers.has(signer)
+
     def check_room(self, signer: KeyId) -> None:
         """:raises Refused: so many have signed in this realm that there is no room for another signer."""
         if not self._numbers.has(signer) and len(self._numbers) >= MOST_SIGNERS:

@@ -16,6 +16,7 @@ table  key                                          value
 ``f``  epoch                                        who has signed it, in bits (`coname.keyserver.frontier`)
 ``n``  nothing                                      the key ids of all who have signed, in order of their bits
 ``t``  node number                                  a tree node (`coname.storage.tree`)
+``x``  nothing, or log index                        what the etcd engine remembers of the log
 =====  ===========================================  ======================================================
 
 Numbers in keys are big-endian, so that LevelDB's order is theirs. An entry is stored once, in the verifier log. A

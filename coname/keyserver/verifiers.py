@@ -14,7 +14,7 @@ replicas share.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from coname.core.signatures import SIGNATURE_SIZE, Verify
 from coname.core.types import KeyId
@@ -77,6 +77,25 @@ class Verifiers:
         if verifier in self._policy.public_keys:
             return [self._policy.public_keys[verifier].ed25519]
         return ()
+
+
+class KnownSigners:
+    """Whose signatures an update may wait for: the replicas', those of the realm's verification_policy and of its
+    verifiers. Where there is no list of verifiers, a verifier is known once it has signed anything.
+
+    :param configured: the ids that the configuration names.
+    :param has_signed: whether that signer ever signed; None: the configuration names all there are.
+    """
+
+    def __init__(self, configured: Iterable[int], has_signed: Callable[[KeyId], bool] | None) -> None:
+        self._configured = frozenset(configured)
+        self._has_signed = has_signed
+
+    def __contains__(self, signer: object) -> bool:
+        """Whether that is one of them."""
+        if signer in self._configured:
+            return True
+        return isinstance(signer, int) and self._has_signed is not None and self._has_signed(KeyId(signer))
 
 
 def sole_signer(signed: SignedEpochHead) -> KeyId:

@@ -22,7 +22,7 @@ from coname.keyserver.lookups import Lookups
 from coname.keyserver.machine import StateMachine
 from coname.keyserver.replica import Parts, Replica, Timing
 from coname.keyserver.verified import RememberedSignatures
-from coname.keyserver.verifiers import Verifiers
+from coname.keyserver.verifiers import KnownSigners, Verifiers
 from coname.messages.client_pb2 import Entry, LookupProof, Profile, QuorumExpr, UpdateRequest
 from coname.messages.config_pb2 import RFC9381, Limits, RealmConfig, RegistrationPolicy
 from coname.messages.config_pb2 import Replica as ReplicaMember
@@ -149,16 +149,17 @@ class World:
         self.verifiers = self.realm.verifiers(remembered)
         self.log = make_log(self.store) if make_log else SingleLog(self.store, run_in_thread)
         self.lookups = Lookups(self.store, tree, indices.find, scan, 1 << 20)
+        machine = StateMachine(self.store, REALM, tree, self.realm.policy, self.verifiers, remembered)
+        configured = [*self.realm.policy.public_keys, *self.realm.listed]
+        signers = KnownSigners(configured, None if self.realm.listed else machine.resumed().frontier.has_signed)
         self.parts = Parts(
             realm=REALM,
             store=self.store,
             log=self.log,
             tree=tree,
-            machine=StateMachine(self.store, REALM, tree, self.realm.policy, self.verifiers, remembered),
+            machine=machine,
             lookups=self.lookups,
-            admission=Admission(
-                self.store, indices, limits, registration, remembered, {*self.realm.policy.public_keys}
-            ),
+            admission=Admission(self.store, indices, limits, registration, remembered, signers),
             verifiers=self.verifiers,
             signing_key=self.realm.key,
             signer=self.realm.key.key_id,

@@ -20,6 +20,7 @@ from coname.errors import (
     InvalidRequest,
     NotPermitted,
     Overloaded,
+    QuorumUnmet,
     Refused,
     TimedOut,
     Unavailable,
@@ -351,3 +352,34 @@ class BoundTests(Case):
         for one in pushed:
             self.successResultOf(one)
         self.assertEqual(self.verification._pushing, 0)
+
+
+class WaitingUpdateTests(Case):
+    """Updates whose quorum has verifiers in it."""
+
+    def update(self, signer: int) -> Deferred[Any]:
+        request = self.realm.request(Owner("alice@example.com"))
+        request.lookup_parameters.quorum_requirement.threshold = 2
+        request.lookup_parameters.quorum_requirement.candidates.append(signer)
+        return self.world.replica.update(request)
+
+    def test_is_answered_when_the_verifier_has_signed(self) -> None:
+        answered = self.update(self.key.key_id)
+        self.world.settle(1)
+        self.assertNoResult(answered)
+        self.push(self.signed(2))
+        self.world.settle()
+        proof = self.successResultOf(answered).message()
+        self.assertEqual(len(proof.ratifications), 2)
+        self.world.verified(proof, "alice@example.com")
+
+    def test_of_nobody_who_is_listed_is_refused_at_once(self) -> None:
+        self.failureResultOf(self.update(77), QuorumUnmet)
+
+    def test_without_a_list_a_verifier_is_known_once_it_has_signed(self) -> None:
+        self.realm.listed.clear()
+        self.begin(World(self.realm))
+        self.failureResultOf(self.update(self.key.key_id), QuorumUnmet)
+        self.push(self.signed(1))
+        self.world.settle()
+        self.assertNoResult(self.update(self.key.key_id))
