@@ -22,6 +22,9 @@ from twisted.python.failure import Failure
 
 from coname.errors import ConameError
 
+# gRPC would write a line of its own to standard error for each connection that a peer ends.
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+
 WRONG_REACTOR = (
     "coname runs on Twisted's asyncio reactor, and another one was chosen already; call it as "
     "`twistd --reactor=asyncio {command} …`, or without --reactor"
