@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -26,7 +26,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from coname.errors import ConameError, Unavailable
-from coname.interfaces import CommittedEntry, IKeyValueStore, ILogReplicator
+from coname.interfaces import CommittedEntry, IKeyValueStore, ILogReplicator, Write
 from coname.replication.etcd_appender import Appender
 from coname.replication.etcd_backoff import Backoff
 from coname.replication.etcd_follower import Followed, Follower
@@ -96,6 +96,7 @@ class EtcdLog:
         self._buffered = 0  # bytes in `_committed`
         self._waiting: Deferred[Sequence[CommittedEntry]] | None = None
         self._drained: Deferred[None] | None = None
+        self._writing: Deferred[None] = succeed(None)
         # From here on only once the log is open:
         self._memory: Memory | None = None
         self._appender: Appender | None = None
@@ -177,7 +178,7 @@ class EtcdLog:
                 self._log.debug("etcd does not answer: {error}", error=error)
             await deferLater(self._clock, backoff.next())
         writes = memory.began(opened.log_id, opened.cluster_id, opened.position, opened.tail.index)
-        await self._run_in_thread(self._store.write, writes, True)
+        await self._write(writes, True)
         self._begin(opened)
 
     def _begin(self, opened: Opened) -> None:
@@ -191,7 +192,9 @@ class EtcdLog:
             *parts, guard, opened.position, self._deliver, self._clock, Backoff(self._random)
         )
         self._leadership = leadership = Leadership(*parts, settings.replica, self._clock, self._leader_changed)
-        self._trimmer = trimmer = Trimmer(*parts, settings.replica, settings.replicas, self._clock, settings.trimming)
+        self._trimmer = trimmer = Trimmer(
+            *parts, settings.replica, settings.replicas, opened.position.index, self._clock, settings.trimming
+        )
         pulse = Pulse(*parts, guard, appender, follower, leadership, trimmer, self._clock)
         for run in (follower.run, appender.run, pulse.run):
             self._go(run())
@@ -214,7 +217,7 @@ class EtcdLog:
             raise RuntimeError("entries came before the log was opened")
         tail = max(self._appender.tail.index if self._appender else 0, followed[-1].place.index)
         writes = self._memory.delivered([one.place for one in followed], tail, self._applied)
-        await self._run_in_thread(self._store.write, writes, False)
+        await self._write(writes, False)
         if not self._running:
             return
         if self._appender is not None:
@@ -225,6 +228,20 @@ class EtcdLog:
         if self._buffered > BUFFER_BYTES:
             self._drained = Deferred()
             await self._drained
+
+    def _write(self, writes: Sequence[Write], sync: bool) -> Deferred[None]:
+        """Write to the store. What is cancelled is the waiting: the write itself goes on, and `stop` waits for it."""
+        told: Deferred[None] = Deferred()
+        self._writing = Deferred.fromCoroutine(self._write_and_tell(writes, sync, told))
+        return told
+
+    async def _write_and_tell(self, writes: Sequence[Write], sync: bool, told: Deferred[None]) -> None:
+        try:
+            await self._run_in_thread(self._store.write, writes, sync)
+        except Exception as error:  # whatever it is, the entries that it was for may not be delivered
+            told.errback(error)
+        else:
+            told.callback(None)
 
     def _hand_over(self) -> None:
         waiting = self._waiting
@@ -271,6 +288,7 @@ class EtcdLog:
         for loop in self._loops:
             with suppress(Exception):  # told already
                 await loop
+        await self._writing
         if self._leadership is not None:
             await self._leadership.resign()
         await self._etcd.close()

@@ -32,6 +32,9 @@ BATCH_BYTES = 1024 * 1024
 BATCH_ENTRIES = 100
 """Of one transaction. etcd takes 128 operations, unless it is configured otherwise."""
 
+ENTRY_OVERHEAD = 500
+"""Bytes of memory that an entry takes while it waits, besides its data."""
+
 QUEUE_BYTES = 64 * BATCH_BYTES
 """What may wait. More is refused at once: somebody proposes faster than etcd takes it."""
 
@@ -61,11 +64,11 @@ class Appender:
         """See `ILogReplicator`. Fails with `TooLarge` for what can never be appended."""
         if len(data) > BATCH_BYTES:
             return fail(TooLarge(f"an entry of {len(data)} bytes was proposed; the log in etcd takes {BATCH_BYTES}"))
-        if self._queued_bytes + len(data) > QUEUE_BYTES:
+        if self._queued_bytes + len(data) + ENTRY_OVERHEAD > QUEUE_BYTES:
             return fail(Overloaded(f"{self._queued_bytes} bytes of proposals wait for etcd already"))
         taken: Deferred[None] = Deferred()
         self._queue.append((data, taken))
-        self._queued_bytes += len(data)
+        self._queued_bytes += len(data) + ENTRY_OVERHEAD
         if self._wake is not None:
             wake, self._wake = self._wake, None
             wake.callback(None)
@@ -107,7 +110,7 @@ class Appender:
         while self._queue and len(batch) < BATCH_ENTRIES and size + len(self._queue[0][0]) <= BATCH_BYTES:
             batch.append(self._queue.popleft())
             size += len(batch[-1][0])
-        self._queued_bytes -= size
+        self._queued_bytes -= size + len(batch) * ENTRY_OVERHEAD
         return batch
 
     async def _append(self, batch: Sequence[bytes]) -> None:

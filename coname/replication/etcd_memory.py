@@ -57,8 +57,12 @@ class Memory:
         return newest is not None and int.from_bytes(newest[0][1:], "big") > applied
 
     def began(self, log_id: bytes, cluster_id: int, position: Tail, tail: int) -> list[Write]:
-        """Follow this log from now on, from `position`."""
-        self.log = RememberedLog(log_id=log_id, cluster_id=cluster_id, tail=max(tail, self.log.tail if self.log else 0))
+        """Follow this log from now on, from `position`.
+
+        :param tail: where it ends. What is remembered of another log no longer counts.
+        """
+        longest = self.log.tail if self.log is not None and self.log.log_id == log_id else 0
+        self.log = RememberedLog(log_id=log_id, cluster_id=cluster_id, tail=max(tail, longest))
         return [self._record(), Put(_key(position.index), position.chain)]
 
     def delivered(self, places: Sequence[Tail], tail: int, applied: int) -> list[Write]:

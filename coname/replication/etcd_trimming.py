@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from coname.errors import Corrupt, Unavailable
 from coname.messages.etcd_pb2 import TxnResponse
 from coname.replication.etcd_keys import Keys
-from coname.replication.etcd_requests import Etcd, delete_range, do, found, get_range, put
+from coname.replication.etcd_requests import Etcd, delete_range, do, found, found_one, get, get_range, put
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,23 @@ class Trimmer:
     _log = Logger()
 
     def __init__(
-        self, etcd: Etcd, keys: Keys, name: str, replicas: Collection[str], clock: IReactorTime, trimming: Trimming
+        self,
+        etcd: Etcd,
+        keys: Keys,
+        name: str,
+        replicas: Collection[str],
+        started_at: int,
+        clock: IReactorTime,
+        trimming: Trimming,
     ) -> None:
-        """:param name: this replica's. :param replicas: the names of all of the realm."""
+        """
+        :param name: this replica's. :param replicas: the names of all of the realm.
+        :param started_at: where this replica's database stands now.
+        """
         self._etcd = etcd
         self._keys = keys
-        self._name = name
+        self._own = keys.applied + name.encode()
+        self._started_at: int | None = started_at  # None once it was compared with what is noted
         self._replicas = replicas
         self._clock = clock
         self._trimming = trimming
@@ -68,9 +79,12 @@ class Trimmer:
         :raises coname.errors.Unavailable: etcd does not answer.
         """
         now = self._clock.seconds()
+        if self._started_at is not None:
+            await self._compare(self._started_at)
+            self._started_at = None
         if self._applied > self._noted and now - self._noted_at >= self._trimming.note_seconds:
             applied = self._applied
-            await self._etcd.txn(do(put(self._keys.applied + self._name.encode(), b"%d" % applied)))
+            await self._etcd.txn(do(put(self._own, b"%d" % applied)))
             self._noted, self._noted_at = applied, now
         if leading and now - self._trimmed_at >= self._trimming.trim_seconds:
             self._trimmed_at = now
@@ -80,6 +94,19 @@ class Trimmer:
         elif self._trimming.compact_seconds and now - self._compacted_at >= self._trimming.compact_seconds:
             self._compacted_at = now
             await self._compact(revision)
+
+    async def _compare(self, started_at: int) -> None:
+        """What was noted by a database that was lost must not let entries go that this one needs."""
+        answer = await self._etcd.txn(do(get(self._own)))
+        noted = found_one(answer, 0)
+        if noted is not None and _number(noted.value) > started_at:
+            self._log.warn(
+                "This database was at entry {noted} of the log once, and is at {started_at}: it was restored from a "
+                "backup. It catches up by itself",
+                noted=_number(noted.value),
+                started_at=started_at,
+            )
+            await self._etcd.txn(do(put(self._own, b"%d" % started_at)))
 
     async def _trim(self) -> None:
         answer = await self._etcd.txn(
@@ -99,11 +126,8 @@ class Trimmer:
                 self._trimmed_at = -self._trimming.trim_seconds  # there is more: go on with the next beat
 
     def _applied_by_all(self, answer: TxnResponse) -> int:
-        noted = {one.key.removeprefix(self._keys.applied).decode(): one.value for one in found(answer, 0)}
-        try:
-            return min(int(noted.get(name, b"0")) for name in self._replicas)
-        except ValueError:
-            raise Corrupt(f"what is noted in etcd under {self._keys.applied!r} is not by this program") from None
+        noted = {one.key: one.value for one in found(answer, 0)}
+        return min(_number(noted.get(self._keys.applied + name.encode(), b"0")) for name in self._replicas)
 
     async def _compact(self, revision: int) -> None:
         before, self._compactable = self._compactable, revision
@@ -113,3 +137,10 @@ class Trimmer:
             await self._etcd.compact(before)
         except Unavailable as error:  # somebody else has compacted further, mostly
             self._log.debug("etcd was not compacted: {error}", error=error)
+
+
+def _number(noted: bytes) -> int:
+    try:
+        return int(noted)
+    except ValueError:
+        raise Corrupt(f"a replica's note of what it has applied is {noted[:100]!r}, which is no number") from None

@@ -90,7 +90,7 @@ class AppendTests(EtcdCase):
         self.assertEqual(data_of(await committed(log, 1)), [b"one"])
 
     async def test_memory_for_what_waits_is_bounded(self) -> None:
-        self.patch(etcd_appender, "QUEUE_BYTES", 1000)
+        self.patch(etcd_appender, "QUEUE_BYTES", 2500)
         [log] = await self.started()
         taken = [log.propose(bytes(300)) for _ in range(4)]  # the first is on its way, three wait
         await self.assertFailure(log.propose(bytes(300)), Overloaded)

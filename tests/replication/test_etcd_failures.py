@@ -14,7 +14,7 @@ from coname.errors import Unavailable
 from coname.interfaces import CommittedEntry, ILogReplicator
 from coname.protocols import etcd_calls, etcd_watch
 from coname.protocols.etcd_calls import Member, deferred
-from coname.replication import etcd_appender, etcd_requests
+from coname.replication import etcd, etcd_appender, etcd_requests
 from coname.storage.memory import MemoryStore
 from tests.replication.engine_suite import committed, data_of, soon, until
 from tests.replication.etcd_case import EtcdCase
@@ -107,9 +107,9 @@ class FailureTests(EtcdCase):
         for member in self.cluster.members:
             taken = len(load.taken)
             member.kill()
-            await self.until_taken(load, taken + 30)
+            await self.until_taken(load, taken + 15)
             member.start()
-            await self.until_taken(load, taken + 60)
+            await self.until_taken(load, taken + 30)
         await load.stop()
         await self.check(logs, load)
 
@@ -138,9 +138,21 @@ class FailureTests(EtcdCase):
         await pause(0.5)
         self.assertLessEqual(len(load.taken), taken + 2)  # what was answered before it was killed
         self.cluster.start()
-        await self.until_taken(load, taken + 30)
+        await self.until_taken(load, taken + 15)
         await load.stop()
         await self.check(logs, load)
+
+    async def test_a_replica_starts_without_etcd_and_takes_part_when_it_comes(self) -> None:
+        self.patch(etcd, "START_SECONDS", 0.3)
+        self.cluster.stop()
+        [log] = await self.started(1)
+        await self.assertFailure(log.propose(b"nobody there"), Unavailable)
+        waiting = log.waitCommitted()
+        self.cluster.start()
+        load = Load([log])
+        await self.until_taken(load, 3)
+        await load.stop()
+        self.assertEqual((await soon(waiting))[0].index, 1)
 
     async def test_the_keyspace_is_compacted_and_defragmented(self) -> None:
         logs = await self.started(2)

@@ -6,20 +6,24 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from coname.errors import Corrupt, Unavailable
 from coname.interfaces import ILogReplicator
-from coname.replication import etcd_pulse, etcd_requests
+from coname.replication import etcd_leadership, etcd_pulse, etcd_requests
 from coname.replication.etcd import EtcdLog
 from coname.replication.etcd_keys import Keys
-from coname.replication.etcd_leadership import LEASE_SECONDS, Leadership
+from coname.replication.etcd_leadership import Leadership
 from coname.replication.etcd_trimming import Trimming
 from coname.storage.memory import MemoryStore
 from tests.replication.engine_suite import committed, data_of, soon, until
 from tests.replication.etcd_case import EtcdCase
+
+LEASE_SECONDS = 1
+"""The least that etcd gives with the elections of the tests, so that they wait less."""
 
 
 class HousekeepingCase(EtcdCase):
     def setUp(self) -> None:
         super().setUp()
         self.patch(etcd_pulse, "BEAT_SECONDS", 0.2)
+        self.patch(etcd_leadership, "LEASE_SECONDS", LEASE_SECONDS)
 
     async def started(self, count: int) -> list[ILogReplicator]:
         logs = await self.make_logs(count)
@@ -162,9 +166,26 @@ class TrimmingTests(HousekeepingCase):
         again = self.make_log(0)
         await soon(again.start(44))  # a little older than what it said it had: what is missing is there
         self.assertEqual(data_of(await committed(again, 56))[0], b"45")
+        self.assertEqual(await self.noted_becomes(44), 44)
         self.stores.append(MemoryStore())
         error = await self.assertFailure(self.make_log(1).start(0), Corrupt)
         self.assertIn("it must join anew", str(error))
+
+    async def noted_becomes(self, index: int) -> int:
+        """What etcd has noted for the first replica, once it is `index`, or after some seconds."""
+        from twisted.internet import reactor
+        from twisted.internet.task import deferLater
+
+        client = self.client()
+        read = etcd_requests.do(etcd_requests.get(Keys(self.prefix).applied + b"r0"))
+        for _ in range(50):
+            noted = etcd_requests.found_one(await soon(client.txn(read)), 0)
+            if noted is not None and int(noted.value) == index:
+                break
+            await deferLater(reactor, 0.1)
+        await soon(client.close())
+        assert noted is not None
+        return int(noted.value)
 
 
 class CompactionTests(HousekeepingCase):

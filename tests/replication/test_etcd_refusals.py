@@ -181,6 +181,18 @@ class BeginTests(RefusalCase):
         await soon(again.start(41))
         await self.refused(40, "it was written with another replication engine", Allowed(begin_after=40), place=1)
 
+    async def test_what_is_remembered_of_the_log_before_no_longer_counts(self) -> None:
+        log = await self.written(12)
+        await soon(log.stop())
+        self.prefix += "/new"
+        begun = self.make_log(0, Allowed(begin_after=10))
+        await soon(begun.start(10))
+        await soon(begun.propose(b"new"))
+        self.assertEqual(data_of(await committed(begun, 1)), [b"new"])
+        await soon(begun.stop())
+        again = self.make_log(0)
+        await soon(again.start(11))
+
     async def test_not_while_the_former_log_holds_more(self) -> None:
         self.stores = [MemoryStore()]
         self.stores[0].write([Put(b"l" + (41).to_bytes(8, "big"), b"not applied")], True)
@@ -188,15 +200,6 @@ class BeginTests(RefusalCase):
 
 
 class RunningTests(RefusalCase):
-    async def fails(self, log: ILogReplicator, words: str) -> None:
-        error = await self.assertFailure(soon(log.waitCommitted()), Corrupt)
-        self.assertIn(words, str(error))
-        await self.assertFailure(log.propose(b"x"), Unavailable)
-        self.assertFalse(log.leading)
-
-    def soon(self, log: ILogReplicator) -> Any:
-        return log.waitCommitted()
-
     async def test_a_log_that_is_put_back_is_noticed_by_the_pulse(self) -> None:
         log = await self.written()
         await self.cut(7)
