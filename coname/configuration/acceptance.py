@@ -24,6 +24,7 @@ from coname.configuration.findings import Findings
 from coname.configuration.keys import create, read_signing_key, read_tls_key
 from coname.configuration.parse import fill
 from coname.configuration.replacing import replace_files
+from coname.core.text import quoted
 from coname.errors import Misconfigured
 from coname.messages import config_pb2 as pb
 
@@ -118,7 +119,7 @@ def _check_reply(
     if config.id != signing.key_id:
         findings.at("id").mistake(f"{config.id} is not this verifier's, which is {signing.key_id}: another's reply?")
     if config.realm != request.realm:
-        findings.at("realm").mistake(f"{config.realm!r}; what was asked for is {request.realm!r}")
+        findings.at("realm").mistake(f"{quoted(config.realm)}; what was asked for is {request.realm!r}")
     address = listen.check(config.keyserver_addr, findings.at("keyserver_addr"))
     if address is not None and not (address.host and address.port):
         findings.at("keyserver_addr").mistake(f"{config.keyserver_addr!r} is nowhere to connect to")
@@ -143,7 +144,8 @@ def _check_certificate(config: pb.TLSConfig, key: TlsKey, name: str, now: dateti
         place.mistake(f"the certificate is not for the key in {TLS_KEY_FILE}: it answers another request")
     names = [str(each.value) for each in chain[0].subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
     if names != [name]:
-        place.mistake(f"the certificate's common name is {names}, not {name!r}")
+        shown = ", ".join(map(quoted, names[:3])) or "missing"
+        place.mistake(f"the certificate's common name is {shown}, not {name!r}")
     if not chain[0].not_valid_before_utc <= now <= chain[0].not_valid_after_utc:
         place.mistake(f"the certificate is valid until {chain[0].not_valid_after_utc:%Y-%m-%d}, and not now")
     if not any(_issued(chain[-1], root) for root in roots):

@@ -19,6 +19,7 @@ from coname.configuration.findings import Findings
 from coname.configuration.keys import MIN_RSA_BITS, read_tls_key
 from coname.configuration.parse import fill
 from coname.core.quorums import replica_policy
+from coname.core.text import quoted
 from coname.errors import Misconfigured
 from coname.messages import config_pb2 as pb
 
@@ -109,9 +110,8 @@ def admit(realm: Realm, request: Request, now: datetime, keyserver_addr: str = "
     :raises Misconfigured: the request is for another realm, or its key is of no use in TLS.
     """
     if request.realm != realm.keyserver.realm:
-        raise Misconfigured(
-            [f"the request is for the realm {request.realm!r}; the one in {realm.folder} is {realm.keyserver.realm!r}"]
-        )
+        asked, here = quoted(request.realm), quoted(realm.keyserver.realm)
+        raise Misconfigured([f"the request is for the realm {asked}; the one in {realm.folder} is {here}"])
     if any(each.id == request.verifier for each in realm.keyserver.initial_replicas):
         raise Misconfigured(["the request is by the key of one of the realm's own replicas"])
     certificate = realm.authority.certify(authority.verifier_name(request.verifier), _tls_key(request), (), now)

@@ -29,6 +29,7 @@ from coname.configuration.folder import NewFile
 from coname.core import signatures
 from coname.core.hashes import key_id
 from coname.core.signatures import PUBLIC_KEY_SIZE, SigningKey, public_key_message
+from coname.core.text import quoted
 from coname.core.types import KeyId
 from coname.errors import Misconfigured
 
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 REQUEST_FORMAT = "coname verifier request 1"
+
+# One for an RSA key of 16,384 bits has 6 kB; checking the signature of a much longer key takes minutes.
+MAX_REQUEST_CHARACTERS = 10_000
 
 REQUEST_FILE = "request.json"
 
@@ -113,6 +117,8 @@ def read_request(path: Path) -> Request:
     missing = [name for name in fields if not isinstance(document.get(name), str)]
     if missing:
         raise Misconfigured([f"{path}: not a whole request; {', '.join(missing)} is missing"])
+    if len(document["certificate_request"]) > MAX_REQUEST_CHARACTERS:
+        raise Misconfigured([f"{path}: the certificate request has more than {MAX_REQUEST_CHARACTERS} characters"])
     try:
         public, proof = (base64.b64decode(document[name], validate=True) for name in ("public_key", "proof"))
         wanted = x509.load_pem_x509_csr(document["certificate_request"].encode())
@@ -137,13 +143,14 @@ def _check_request(request: Request, signed: bool, proof: bytes, names: list[str
         )
     expected = authority.verifier_name(request.verifier)
     if names != [expected]:
-        raise Misconfigured([f"{path}: the certificate is asked for under the name {names}; it must be {expected!r}"])
+        shown = ", ".join(map(quoted, names[:3])) or "nothing"
+        raise Misconfigured([f"{path}: the certificate is asked for under the name {shown}; it must be {expected!r}"])
 
 
 def check_format(document: dict[str, Any], expected: str, path: Path) -> None:
     """:raises Misconfigured: `document`, from the file `path`, is of another format."""
     if document.get("format") != expected:
-        raise Misconfigured([f"{path}: not a {expected!r}, but {document.get('format')!r}"])
+        raise Misconfigured([f"{path}: not a {expected!r}, but {quoted(str(document.get('format')))}"])
 
 
 def to_json(document: dict[str, Any]) -> bytes:

@@ -15,10 +15,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from coname.errors import ConameError, Refused
+from coname.errors import Refused
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -103,7 +103,7 @@ class Pusher:
             await link.push(signed)
         except Refused as error:
             self._refuse(epoch, str(error))
-        except (ConameError, CancelledError) as error:
+        except Exception as error:  # `Unavailable`, or cancelled; whatever it is, the signature is still to be pushed
             self._fail(link, epoch, signed, error)
         else:
             self._backoff.reset()

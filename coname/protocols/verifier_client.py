@@ -154,6 +154,8 @@ class VerifierLink:
         except asyncio.CancelledError:
             self._break("the connection was cancelled")
             raise
+        except Exception as error:  # whatever gRPC comes up with: a reader that waits for ever would be worse
+            self._break(f"{type(error).__name__}: {_printable(str(error))}")
 
     def _break(self, reason: str) -> None:
         self.up = False

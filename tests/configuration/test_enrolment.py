@@ -176,6 +176,9 @@ class BadRequestTests(EnrolmentCase):
     def test_no_certificate_request(self) -> None:
         self.changed("damaged", certificate_request="-----BEGIN NOTHING-----")
 
+    def test_certificate_request_that_would_take_minutes(self) -> None:
+        self.changed("has more than 10000 characters", certificate_request="x" * 10_001)
+
     def test_certificate_request_of_somebody_else(self) -> None:
         other = self.folder.parent / "other"
         enrolment.enroll(other, "example.com")

@@ -432,3 +432,13 @@ class ProgressTests(FollowerCase):
         (line,) = [line for line in self.lines() if line.startswith("Caught up")]
         self.assertIn("3,300 steps are verified, up to epoch 1100", line)
         self.assertEqual(self.pushed, [1100])
+
+
+class StrangeTests(FollowerCase):
+    def test_push_that_fails_as_nobody_foresaw_is_tried_again(self) -> None:
+        honest(self.world.keyserver, 1)
+        self.world.network.refusal = ValueError("what?")  # type: ignore[assignment]
+        self.world.start()
+        self.world.network.refusal = None
+        self.world.turn(5)
+        self.assertEqual(self.pushed, [1])
