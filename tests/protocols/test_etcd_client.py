@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 import socket
 import tempfile
 from pathlib import Path
@@ -10,16 +11,19 @@ from pathlib import Path
 from google.protobuf.empty_pb2 import Empty
 from twisted.internet.defer import CancelledError
 from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from coname.errors import Unavailable
-from coname.messages.etcd_pb2 import AuthenticateRequest
 from coname.protocols import etcd_calls
 from coname.protocols.etcd_calls import EtcdAccess, Member, deferred
 from coname.protocols.etcd_client import EtcdClient
 from coname.replication import etcd_requests
+from coname.replication.etcd import EtcdLog, EtcdLogSettings
+from coname.replication.etcd_trimming import Trimming
+from coname.storage.memory import MemoryStore
 from tests.needs import needs
-from tests.replication.engine_suite import soon
+from tests.replication.engine_suite import soon, until
 from tests.replication.etcd_cluster import EtcdCluster, shared_cluster
 
 READ = etcd_requests.do(etcd_requests.get(b"anything"))
@@ -113,6 +117,19 @@ class TlsTests(ClientCase):
         self.assertNotIn("secret", repr(access))
 
 
+class Encoded:
+    """Two fields, numbered 1 and 2."""
+
+    def __init__(self, first: str, second: str | bytes) -> None:
+        fields = [first.encode(), second if isinstance(second, bytes) else second.encode()]
+        self.data = b"".join(
+            bytes([number << 3 | 2, len(field)]) + field for number, field in enumerate(fields, 1) if field
+        )
+
+    def SerializeToString(self) -> bytes:
+        return self.data
+
+
 class AuthenticationTests(ClientCase):
     def make_cluster(self) -> EtcdCluster:
         cluster = EtcdCluster(1, Path(self.enterContext(tempfile.TemporaryDirectory())))
@@ -120,12 +137,12 @@ class AuthenticationTests(ClientCase):
         cluster.start()
         return cluster
 
-    async def administer(self, method: str, first: str = "", second: str = "") -> None:
-        """Auth's methods take one or two texts as their first fields, as AuthenticateRequest does."""
+    async def administer(self, method: str, first: str = "", second: str | bytes = "") -> None:
+        """Auth's methods take one or two texts, or bytes, as their first fields, as AuthenticateRequest does."""
         from twisted.internet import reactor
 
         member = Member(self.cluster.endpoints[0], self.cluster.access)
-        request = AuthenticateRequest(name=first, password=second)
+        request = Encoded(first, second)
         for attempt in range(50):
             try:
                 await soon(deferred(member.call(f"Auth/{method}", request, Empty, ())))
@@ -154,5 +171,29 @@ class AuthenticationTests(ClientCase):
         wrong = self.client(username="root", password="wrong")
         error = await self.assertFailure(wrong.txn(READ), Unavailable)
         self.assertIn("authentication failed", str(error))
+        self.assertNotIn("wrong", str(error))
         nobody = await self.assertFailure(self.client().txn(READ), Unavailable)
         self.assertIn("etcd at", str(nobody))
+
+    async def test_a_role_for_the_prefix_alone_is_enough_for_the_engine(self) -> None:
+        from twisted.internet import reactor
+
+        start, stop = b"/coname/realm/", b"/coname/realm0"
+        read_and_write = b"\x08\x02" + b"\x12" + bytes([len(start)]) + start + b"\x1a" + bytes([len(stop)]) + stop
+        await self.administer("UserAdd", "coname", "word")
+        await self.administer("RoleAdd", "realm")
+        await self.administer("RoleGrantPermission", "realm", read_and_write)
+        await self.administer("UserGrantRole", "coname", "realm")
+        await self.enable()
+        client = self.client(username="coname", password="word")
+        await self.assertFailure(client.txn(READ), Unavailable)  # which is not under the prefix
+        settings = EtcdLogSettings("/coname/realm", "r0", frozenset(["r0"]), trimming=Trimming(note_seconds=0))
+        log = EtcdLog(client, MemoryStore(), settings, reactor, deferToThread, random.random)
+        await soon(log.start(0))
+        await soon(log.propose(b"one"))
+        self.assertEqual([entry.data for entry in await soon(log.waitCommitted())], [b"one"])
+        log.applied(1)
+        await until(lambda: log.leading and log._trimmer._noted == 1, "it leads, and has noted what it applied")
+        answer = await soon(client.txn(etcd_requests.do(etcd_requests.get(b"/coname/realm/tail"))))
+        await soon(client.compact(answer.header.revision))
+        await soon(log.stop())
