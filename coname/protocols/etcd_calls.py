@@ -18,8 +18,9 @@ from twisted.internet.defer import Deferred
 
 from coname.errors import Unavailable
 
-REQUEST_SECONDS = 3.0
-"""For one request. A member that takes longer hangs, or is cut off; another one is asked."""
+REQUEST_SECONDS = 1.5
+"""For one request. A member that takes longer hangs, is cut off, or has passed the request on to a leader that is dead,
+which it would notice after 5 seconds and more; another one is asked."""
 
 KEEPALIVE_MS, KEEPALIVE_TIMEOUT_MS = 10_000, 5_000
 """A connection that is silent for so long is asked for a sign of life, and given up. etcd takes offence at less than
