@@ -14,6 +14,7 @@ from coname.core.signatures import SigningKey
 from coname.core.times import timestamp
 from coname.core.types import Epoch
 from coname.errors import (
+    ConameError,
     Corrupt,
     EpochUnknown,
     HeadDiffers,
@@ -33,7 +34,7 @@ from coname.messages.replication_pb2 import LogEntry
 from coname.messages.verification_pb2 import VerifierStep
 from coname.replication.single import SingleLog
 from coname.storage.memory import MemoryStore
-from coname.storage.tracing import TracingStore
+from coname.storage.tracing import Fault, TracingStore
 from tests.keyserver.harness import LIMITS, REALM, START, Owner, Realm, World, at_once
 
 
@@ -383,3 +384,47 @@ class WaitingUpdateTests(Case):
         self.push(self.signed(1))
         self.world.settle()
         self.assertNoResult(self.update(self.key.key_id))
+
+
+class CrashTests(Case):
+    """The process dies at each write of a story in which a verifier signs what there is."""
+
+    def tell(self, world: World) -> list[int]:
+        """The epochs whose signatures were acknowledged."""
+        acknowledged: list[int] = []
+        self.world, self.verification = world, world.replica.verification
+        try:
+            world.begin()
+            for _ in range(3):
+                world.settle(60)
+                for epoch in range(1, world.replica.state.ratified_epoch + 1):
+                    pushed = self.push(self.signed(epoch))
+                    pushed.addCallback(lambda _, epoch=epoch: acknowledged.append(epoch))
+                    pushed.addErrback(lambda failure: failure.trap(ConameError))
+                world.settle()
+        except ConameError:
+            pass  # the store is gone: so is the process
+        return acknowledged
+
+    def test_what_was_acknowledged_is_there_and_the_log_is_what_was_shown(self) -> None:
+        store = TracingStore(MemoryStore(), [])
+        self.assertEqual(set(self.tell(World(self.realm, store))), {1, 2, 3, 4})
+        for nth in range(1, store.writes + 1):
+            for fault, keep in ((Fault.FAIL, False), (Fault.FAIL, True), (Fault.KEEP, False), (Fault.KEEP, True)):
+                self.crash_at(nth, fault, keep)
+
+    def crash_at(self, nth: int, fault: Fault, keep: bool) -> None:
+        inner = MemoryStore()
+        store = TracingStore(inner, [])
+        store.fail_at(nth, fault, crash=True)
+        world = World(self.realm, store)
+        acknowledged = self.tell(world)
+        shown = world.replica.verification.published()
+        steps = [inner.get(tables.step_key(position)) for position in range(shown)]
+        again = World(self.realm, inner.crash(inner.unsynced if keep else 0), start=world.now)
+        again.begin()
+        again.settle(1)
+        for epoch in acknowledged:
+            self.assertIn(self.key.key_id, tables.read_ratifications(again.store, Epoch(epoch)), (nth, fault, keep))
+        self.assertEqual(list(again.replica.verification.read(0, 1 << 30))[:shown], steps, (nth, fault, keep))
+        self.flushLoggedErrors()
