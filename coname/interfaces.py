@@ -164,3 +164,52 @@ class IVerification(Interface):
 
         Fails with InvalidRequest, Refused, Overloaded, TimedOut, Unavailable.
         """
+
+
+class ITransferReader(Interface):
+    """A blob that is offered to another replica: a snapshot, or entries too large for a message."""
+
+    size: int = Attribute("Its bytes.")
+    sha256: bytes = Attribute("Its SHA-256, 32 bytes.")
+    metadata: bytes = Attribute("What the receiver is told of it before anything else; up to 32 KiB.")
+
+    def read(offset: int, size: int) -> bytes | Deferred[bytes]:
+        """Exactly `size` bytes from `offset` on, the same each time. Whatever it fails with ends the transfer."""
+
+
+class ITransferSink(Interface):
+    """One transfer at the replica that receives it. One call at a time: each is answered before the next comes.
+
+    After `finish`, `interrupted` or `abandon` comes nothing more.
+    """
+
+    offset: int = Attribute("How many bytes it held when it was begun: those of an earlier attempt at the same blob.")
+
+    def read(offset: int, size: int) -> bytes | Deferred[bytes]:
+        """Exactly `size` bytes of those below `offset`, as they are stored: asked for so as to hash them again."""
+
+    def write(offset: int, data: bytes) -> Deferred[None] | None:
+        """Store `data` at `offset`, where the bytes before it end. The next ones come when this has fired."""
+
+    def finish() -> Deferred[None] | None:
+        """All is there, and has the hash that was announced. When this has fired, the sender is told so."""
+
+    def interrupted() -> None:
+        """The connection broke. The same transfer may be begun again: keep what is there, if it is wanted."""
+
+    def abandon(reason: str) -> None:
+        """The transfer will not be finished: it was cancelled, is damaged, could not be written, or its sender is no
+        longer a member. Remove what is there."""
+
+
+class ITransferReceiver(Interface):
+    """Takes what other replicas offer."""
+
+    def begin(
+        peer: int, transfer: int, size: int, sha256: bytes, metadata: bytes
+    ) -> ITransferSink | Deferred[ITransferSink | None] | None:
+        """`peer` offers a blob. After a broken connection, or a restart, it does so again with the same `transfer`.
+
+        :param size: as announced; refuse what is too large here.
+        :returns: None if it is not wanted.
+        """

@@ -83,6 +83,11 @@ class Authority:
         return builder.sign(self.key, hashes.SHA256())
 
 
+def replica_name(replica: int) -> str:
+    """The common name of the certificate that speaks for the replica of that id, to the other replicas."""
+    return f"replica {replica:x}"
+
+
 def verifier_name(verifier: int) -> str:
     """The common name of the certificate that speaks for the verifier of that id (protocol section 9)."""
     return f"verifier {verifier:x}"

@@ -102,7 +102,7 @@ def new_files(plan: Blueprint, now: datetime) -> Iterator[NewFile]:
     ca_key = authority.key_pem(plan.authority.key)
     yield NewFile("ca/ca-key.pem", ca_key, "its key: whoever has it can pose as any replica or verifier", secret=True)
     for number, key in enumerate(plan.replica_keys):
-        credential = plan.authority.issue(f"replica {key.key_id:x}", plan.options.names(), now)
+        credential = plan.authority.issue(authority.replica_name(key.key_id), plan.options.names(), now)
         yield from _replica_files(plan, number, credential)
     for number, key in enumerate(plan.verifier_keys):
         credential = plan.authority.issue(authority.verifier_name(key.key_id), (), now)

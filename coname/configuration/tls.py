@@ -107,6 +107,17 @@ class TlsIdentity:
 
         return tls_twisted.client_options(self, hostname, protocols)
 
+    def peer_options(self) -> IOpenSSLClientConnectionCreator:
+        """For Twisted's `wrapClientTLS`, where the peer is known by the name in its certificate, not by its host.
+
+        One of `root_cas` must have issued it; the caller must look at the name before it says or believes anything.
+
+        :raises ValueError: there is no certificate to present, or no `root_cas`.
+        """
+        from coname.configuration import tls_twisted
+
+        return tls_twisted.peer_options(self)
+
     def grpc_server_credentials(self) -> grpc.ServerCredentials:
         """For `grpc.aio.Server.add_secure_port`. gRPC picks among several credentials by the name asked for."""
         import grpc

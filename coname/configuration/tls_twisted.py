@@ -43,6 +43,28 @@ def client_options(identity: TlsIdentity, hostname: str, protocols: Sequence[byt
     )
 
 
+def peer_options(identity: TlsIdentity) -> IOpenSSLClientConnectionCreator:
+    """See `TlsIdentity.peer_options`."""
+    if not identity.root_cas or not identity.credentials:
+        raise ValueError("a peer needs a certificate, and authorities of its own")
+    common = _common(identity, identity.credentials[0])
+    return _PeerConnections(ssl.CertificateOptions(**common, trustRoot=_trust(identity.root_cas)))
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class _PeerConnections:
+    """Verifies the chain; the name in the certificate is the caller's business."""
+
+    def __init__(self, options: ssl.CertificateOptions) -> None:
+        self._context = options.getContext()
+
+    def clientConnectionForTLS(self, tlsProtocol: object) -> SSL.Connection:
+        """A connection of its own."""
+        connection = SSL.Connection(self._context, None)
+        connection.set_connect_state()
+        return connection
+
+
 def _server_context(
     identity: TlsIdentity, credential: Credential, protocols: Sequence[bytes], choose: Any
 ) -> _ServerContext:

@@ -1,0 +1,32 @@
+"""Which replica a certificate speaks for: the one in its common name, ``replica <id in hex>``.
+
+The realm's authority vouches for the name; where the replica is reached says nothing about who it is. So a replica may
+move to another address with the certificate it has, and a verifier's certificate of the same authority opens nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from cryptography.x509.oid import NameOID
+
+from coname.configuration.authority import replica_name
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+_NAME = re.compile(r"replica ([0-9a-f]{1,16})", re.ASCII)
+
+
+def replica_of(certificate: x509.Certificate) -> int | None:
+    """The id of the replica that `certificate` names; None if it names none, several, or not as we write it."""
+    try:
+        names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    except ValueError:  # a subject that does not parse, though OpenSSL took it
+        return None
+    text = names[0].value if len(names) == 1 else ""
+    found = _NAME.fullmatch(text) if isinstance(text, str) else None
+    if found is None or replica_name(int(found[1], 16)) != text:
+        return None
+    return int(found[1], 16)
