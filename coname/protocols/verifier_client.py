@@ -215,6 +215,7 @@ def _open(target: str, tls: TlsIdentity | None) -> grpc.aio.Channel:
         ("grpc.max_receive_message_length", MAX_STEP_BYTES),
         ("grpc.keepalive_time_ms", KEEPALIVE_MS),
         ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
+        ("grpc.http2.ping_timeout_ms", KEEPALIVE_TIMEOUT_MS),  # of pings that measure, in whose place none is sent
         ("grpc.http2.max_pings_without_data", 0),  # the stream is one-way: this end sends no data for hours
         ("grpc.initial_reconnect_backoff_ms", CONNECT_BACKOFF_MS),
         ("grpc.enable_retries", 0),

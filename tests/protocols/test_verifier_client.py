@@ -209,3 +209,61 @@ class PushTests(LinkCase):
         await link.close()
         with self.assertRaises(Unavailable):
             await link.push(self.signed)
+
+
+class Proxy:
+    """Between verifier and server; when it is `dead`, it swallows everything and says nothing."""
+
+    def __init__(self, target: int) -> None:
+        self.dead = False
+        self.port = 0
+        self._target = target
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        other_reader, other_writer = await asyncio.open_connection("127.0.0.1", self._target)
+        for one, other in ((reader, other_writer), (other_reader, writer)):
+            self._tasks.append(asyncio.ensure_future(self._pass_on(one, other)))
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            if not self.dead:
+                writer.write(data)
+        writer.close()
+
+
+class DeadConnectionTests(LinkCase):
+    """It is noticed though nobody says so."""
+
+    async def notices(self, pause: float) -> None:
+        """The connection dies so many seconds after the last step."""
+        self.patch(verifier_client, "KEEPALIVE_MS", 1000)
+        self.patch(verifier_client, "KEEPALIVE_TIMEOUT_MS", 500)
+        proxy = Proxy(self.server.port)
+        await aio(proxy.start())
+        self.addCleanup(lambda: aio(proxy.stop()))
+        link = VerifierLink(f"127.0.0.1:{proxy.port}", 0, self.settings.tls)
+        self.addCleanup(link.close)
+        await self.read(link, len(self.server.keyserver.steps))
+        await aio(asyncio.sleep(pause))
+        proxy.dead = True
+        with self.assertRaises(Unreachable) as caught:
+            await link.read()
+        self.assertIn("UNAVAILABLE", str(caught.exception))
+        self.assertFalse(link.up)
+
+    async def test_at_once_after_a_step(self) -> None:
+        await self.notices(0)
+
+    async def test_in_silence(self) -> None:
+        await self.notices(0.5)
