@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -34,6 +34,7 @@ from coname.replication.etcd_keys import Keys
 from coname.replication.etcd_leadership import Leadership
 from coname.replication.etcd_memory import Memory
 from coname.replication.etcd_opening import Allowed, ClusterGuard, Opened, open_log
+from coname.replication.etcd_outbox import Outbox
 from coname.replication.etcd_pulse import Pulse
 from coname.replication.etcd_requests import Etcd
 from coname.replication.etcd_trimming import Trimmer, Trimming
@@ -41,9 +42,6 @@ from coname.replication.single import RunInThread
 
 START_SECONDS = 10.0
 """How long `start` waits for etcd. Then it goes on waiting in the background, and lookups are answered meanwhile."""
-
-BUFFER_BYTES = 16 * 1024 * 1024
-"""Entries that wait to be applied. With more, nothing is read from etcd until some are taken."""
 
 
 @dataclass(frozen=True)
@@ -89,13 +87,9 @@ class EtcdLog:
         self._random = random
         self._applied = 0
         self._running = False
-        self._failure: Exception | None = None
         self._listeners: list[Callable[[], None]] = []
         self._loops: list[Deferred[None]] = []
-        self._committed: list[CommittedEntry] = []
-        self._buffered = 0  # bytes in `_committed`
-        self._waiting: Deferred[Sequence[CommittedEntry]] | None = None
-        self._drained: Deferred[None] | None = None
+        self._outbox = Outbox()
         self._writing: Deferred[None] = succeed(None)
         # From here on only once the log is open:
         self._memory: Memory | None = None
@@ -140,15 +134,7 @@ class EtcdLog:
 
     def waitCommitted(self) -> Deferred[Sequence[CommittedEntry]]:
         """See `ILogReplicator`."""
-        if self._waiting is not None and not self._waiting.called:
-            raise RuntimeError("waitCommitted was called while an earlier call waits")
-        waiting: Deferred[Sequence[CommittedEntry]] = Deferred()
-        self._waiting = waiting
-        if not self._running:
-            waiting.errback(self._failure or CancelledError())
-        else:
-            self._hand_over()
-        return waiting
+        return self._outbox.take()
 
     def applied(self, index: int) -> None:
         """See `ILogReplicator`. Others learn of it within some seconds."""
@@ -222,12 +208,7 @@ class EtcdLog:
             return
         if self._appender is not None:
             self._appender.learn(followed[-1].place)
-        self._committed.extend(one.entry for one in followed)
-        self._buffered += sum(len(one.entry.data) for one in followed)
-        self._hand_over()
-        if self._buffered > BUFFER_BYTES:
-            self._drained = Deferred()
-            await self._drained
+        await self._outbox.put([one.entry for one in followed])
 
     def _write(self, writes: Sequence[Write], sync: bool) -> Deferred[None]:
         """Write to the store. What is cancelled is the waiting: the write itself goes on, and `stop` waits for it."""
@@ -242,16 +223,6 @@ class EtcdLog:
             told.errback(error)
         else:
             told.callback(None)
-
-    def _hand_over(self) -> None:
-        waiting = self._waiting
-        if not self._committed or waiting is None or waiting.called:
-            return
-        committed, self._committed, self._buffered = self._committed, [], 0
-        if self._drained is not None:
-            drained, self._drained = self._drained, None
-            drained.callback(None)
-        waiting.callback(committed)
 
     def _leader_changed(self) -> None:
         for listener in self._listeners:
@@ -273,7 +244,6 @@ class EtcdLog:
         return failure
 
     def _end(self, error: Exception | None) -> None:
-        self._failure = self._failure or error
         self._running = False
         for loop in self._loops:
             self._clock.callLater(0, loop.cancel)  # one of them may be what has called
@@ -281,8 +251,7 @@ class EtcdLog:
             self._appender.fail_all(Unavailable("the log is not running"))
         if self._leadership is not None:
             self._leadership.lose()
-        if self._waiting is not None and not self._waiting.called:
-            self._waiting.errback(self._failure or CancelledError())
+        self._outbox.end(error)
 
     async def _close(self) -> None:
         for loop in self._loops:

@@ -24,6 +24,9 @@ from coname.replication.etcd_keys import Keys, Tail, decode_record, decode_tail
 from coname.replication.etcd_opening import STOP_ALL, ClusterGuard, missing_entries
 from coname.replication.etcd_requests import Etcd, Watch, do, found, found_one, get, get_range
 
+SLICE_BYTES = 1024 * 1024
+"""After so much hashing, three milliseconds, the reactor does something else."""
+
 PAGE_ENTRIES = 32
 """Entries read at once: with the largest ones, 32 MiB."""
 
@@ -136,15 +139,19 @@ class Follower:
 
     async def _take(self, stored: Sequence[KeyValue]) -> None:
         """Check entries, and deliver those that were not yet."""
-        place, new = self.position, []
+        place, new, hashed = self.position, [], 0
         for one in stored:
             index = self._keys.index_of(one.key)
             if index <= place.index:
                 continue
+            if hashed > SLICE_BYTES:
+                hashed = 0
+                await deferLater(self._clock, 0)
             if index != place.index + 1:
                 raise Corrupt(missing_entries(place.index, index))
             record = decode_record(one.value)
             place = place.then(record.data)
+            hashed += len(record.data)
             if record.chain != place.chain:
                 raise Corrupt(
                     f"entry {index} of the log in etcd does not follow from what this replica has applied: there are "

@@ -57,3 +57,16 @@ class ForgetfulEtcd(EtcdClient):
     def watch(self, start: bytes, stop: bytes, revision: int) -> EtcdWatch:
         self.watches += 1
         return super().watch(start, stop, 1 if self.watches % 2 else revision)
+
+
+class DeafEtcd(EtcdClient):
+    """Its first watch lives, and shows nothing.
+
+    :ivar watches: how many there were.
+    """
+
+    watches = 0
+
+    def watch(self, start: bytes, stop: bytes, revision: int) -> EtcdWatch:
+        self.watches += 1
+        return super().watch(*((b"nothing", b"nothing0") if self.watches == 1 else (start, stop)), revision)
