@@ -1,0 +1,160 @@
+"""A copy of another replica's database that is arriving: to a file, and, once it is whole, into a database.
+
+Rules of this file:
+
+1. Only the leader that this replica follows may send one, and only one that is ahead of what this replica has.
+2. There is one at a time; a second attempt at the same one goes on where the first ended, within this process.
+3. Nothing here is in the database's place. What was not finished is removed at the next start.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from google.protobuf.message import DecodeError
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from coname.errors import Corrupt
+from coname.interfaces import ITransferReceiver, ITransferSink
+from coname.messages.raft_pb2 import RaftSnapshot
+from coname.replication.raft_copies import StateCopies
+from coname.replication.raft_driver import Blocking
+from coname.replication.raft_folders import Folders
+
+SPACE_FACTOR = 2.5
+"""Times the size of a copy that must be free: the copy, the database that is made of it, and some for LevelDB."""
+
+
+@implementer(ITransferSink)
+class Arrival:
+    """One copy, at `folders.arriving`.
+
+    :param done: called with the index when a database was made of it; :param gone: called when it was abandoned.
+    """
+
+    def __init__(
+        self,
+        key: tuple[int, int, bytes],
+        folders: Folders,
+        state: StateCopies,
+        run_in_thread: Blocking,
+        done: Callable[[int], None],
+        gone: Callable[[Arrival], None],
+    ) -> None:
+        self.key = key
+        self.offset = 0
+        self._folders = folders
+        self._state = state
+        self._run_in_thread = run_in_thread
+        self._done = done
+        self._gone = gone
+
+    def read(self, offset: int, size: int) -> Deferred[bytes]:
+        """See `ITransferSink`."""
+        return Deferred.fromCoroutine(self._read(offset, size))
+
+    async def _read(self, offset: int, size: int) -> bytes:
+        data: bytes = await self._run_in_thread(_read_at, self._folders.arriving, offset, size)
+        return data
+
+    def write(self, offset: int, data: bytes) -> Deferred[None]:
+        """See `ITransferSink`."""
+        return Deferred.fromCoroutine(self._write(offset, data))
+
+    async def _write(self, offset: int, data: bytes) -> None:
+        await self._run_in_thread(_write_at, self._folders.arriving, offset, data)
+        self.offset = offset + len(data)
+
+    def finish(self) -> Deferred[None]:
+        """See `ITransferSink`."""
+        return Deferred.fromCoroutine(self._finish())
+
+    async def _finish(self) -> None:
+        index = await self._run_in_thread(self._build)
+        self._done(index)
+
+    def _build(self) -> int:
+        folders = self._folders
+        shutil.rmtree(folders.built, ignore_errors=True)
+        index = self._state.build(folders.arriving, folders.built)
+        folders.arriving.unlink()
+        return index
+
+    def interrupted(self) -> None:
+        """See `ITransferSink`: what is there is kept."""
+
+    def abandon(self, reason: str) -> None:
+        """See `ITransferSink`."""
+        self._gone(self)
+
+
+@implementer(ITransferReceiver)
+class Arrivals:
+    """See the module.
+
+    :param wanted: whether a copy of that index may be taken from that replica.
+    :ivar built: the index of the copy that a database was made of; 0: there is none.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self, folders: Folders, state: StateCopies, run_in_thread: Blocking, wanted: Callable[[int, int], bool]
+    ) -> None:
+        self.built = 0
+        self._folders = folders
+        self._state = state
+        self._run_in_thread = run_in_thread
+        self._wanted = wanted
+        self._arrival: Arrival | None = None
+
+    def begin(self, peer: int, transfer: int, size: int, sha256: bytes, metadata: bytes) -> ITransferSink | None:
+        """See `ITransferReceiver`."""
+        key = (peer, transfer, sha256)
+        try:
+            index = RaftSnapshot.FromString(metadata).index
+        except DecodeError:
+            return None
+        if not self._wanted(peer, index):
+            return None
+        if self._arrival is not None and self._arrival.key == key:
+            return self._arrival
+        free = shutil.disk_usage(self._folders.database.parent).free
+        if size * SPACE_FACTOR > free:
+            self._log.error("A copy of {size} bytes needs more room than the {free} free", size=size, free=free)
+            return None
+        self._log.info("Replica {peer:x} sends its database as of entry {index}", peer=peer, index=index)
+        self._folders.fresh(self._folders.incoming)
+        self.built = 0
+        self._arrival = Arrival(key, self._folders, self._state, self._run_in_thread, self._finished, self._abandoned)
+        return self._arrival
+
+    def _finished(self, index: int) -> None:
+        self._arrival = None
+        self.built = index
+
+    def _abandoned(self, arrival: Arrival) -> None:
+        if self._arrival is arrival:
+            self._arrival = None
+            self._folders.arriving.unlink(missing_ok=True)
+
+
+def _read_at(path: Path, offset: int, size: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(offset)
+        return file.read(size)
+
+
+def _write_at(path: Path, offset: int, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        if os.fstat(descriptor).st_size < offset:
+            raise Corrupt(f"{path} ends before {offset}")
+        os.pwrite(descriptor, data, offset)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,121 @@
+"""The folders beside a replica's database, and how another database takes its place.
+
+    DATABASE              the state
+    DATABASE-log          terms, votes and entries (`coname.replication.raft_store`)
+    DATABASE-outgoing     copies of the state that are being sent
+    DATABASE-incoming     a copy that is arriving; nothing in it counts
+    DATABASE-installing   a copy that is whole, and where the log begins after it: from the moment that this folder has
+                          this name, the new state is the one that counts
+    DATABASE-replaced     the state before, until it is removed
+
+`Folders.commit` is that moment. Whatever happens then, the next start finishes what is left to do, in an order in which
+each step may be done again: so a crash leaves the old state or the new one, with the log that belongs to it. Two
+renames and one synced write of the log's; nothing is ever copied into a database that is in use.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from google.protobuf.message import DecodeError
+from twisted.logger import Logger
+
+from coname.errors import Corrupt
+from coname.messages.raft_pb2 import RaftSnapshot
+from coname.replication.raft_store import reset
+from coname.storage.leveldb import LevelDBStore
+from coname.storage.leveldb_files import sync_folder
+
+LOG_CACHE_BYTES = 4 << 20
+"""The log is written and read in order, and its end is in memory."""
+
+
+class Folders:
+    """
+    :param database: the folder of the state's database.
+    """
+
+    _log = Logger()
+
+    def __init__(self, database: Path) -> None:
+        self.database = database
+        self.log = self._beside("log")
+        self.outgoing = self._beside("outgoing")
+        self.incoming = self._beside("incoming")
+        self.arriving = self.incoming / "copy"
+        self.built = self.incoming / "database"
+        self._installing = self._beside("installing")
+        self._replaced = self._beside("replaced")
+
+    def open_log(self) -> LevelDBStore:
+        """The log's database, made if it is not there."""
+        return LevelDBStore(self.log, create=True, cache_bytes=LOG_CACHE_BYTES)
+
+    def fresh(self, folder: Path) -> Path:
+        """An empty folder there, for this replica only."""
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+        return folder
+
+    def commit(self, start: RaftSnapshot) -> None:
+        """What was built counts from now on, and the log begins after `start`. Takes milliseconds.
+
+        :raises OSError: the disk failed; if this returns, it survives the loss of power.
+        """
+        with (self.incoming / "snapshot").open("wb") as file:
+            file.write(start.SerializeToString())
+            file.flush()
+            os.fsync(file.fileno())
+        sync_folder(self.incoming)
+        self.incoming.rename(self._installing)
+        sync_folder(self.database.parent)
+
+    def finish(self) -> bool:
+        """Before anything is opened: finish what was committed, remove what was not. Whether a database was installed.
+
+        :raises Corrupt: what was committed is damaged.
+        """
+        for folder in (self.outgoing, self.incoming):
+            shutil.rmtree(folder, ignore_errors=True)
+        if not self._installing.exists():
+            if self.database.exists():
+                shutil.rmtree(self._replaced, ignore_errors=True)
+            return False
+        start = self._committed()
+        self._exchange()
+        log = LevelDBStore(self.log, create=False, cache_bytes=LOG_CACHE_BYTES)
+        try:
+            reset(log, start)
+        finally:
+            log.close()
+        shutil.rmtree(self._replaced, ignore_errors=True)
+        shutil.rmtree(self._installing)
+        sync_folder(self.database.parent)
+        self._log.info("The database is another replica's now, as of log entry {index}", index=start.index)
+        return True
+
+    def _exchange(self) -> None:
+        new = self._installing / "database"
+        if not new.exists():
+            return
+        if self.database.exists():
+            shutil.rmtree(self._replaced, ignore_errors=True)
+            self.database.rename(self._replaced)
+        new.rename(self.database)
+        sync_folder(self.database.parent)
+        sync_folder(self._installing)
+
+    def _committed(self) -> RaftSnapshot:
+        path = self._installing / "snapshot"
+        try:
+            start = RaftSnapshot.FromString(path.read_bytes())
+        except (OSError, DecodeError) as error:
+            raise Corrupt(f"{path} cannot be read: {error}") from error
+        if not start.index:
+            raise Corrupt(f"{path} names no log entry")
+        return start
+
+    def _beside(self, name: str) -> Path:
+        return self.database.with_name(f"{self.database.name}-{name}")

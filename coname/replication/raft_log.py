@@ -1,0 +1,325 @@
+"""The log that several replicas keep together: Raft, as an `ILogReplicator`.
+
+The rules of agreement are the core's (`coname.replication.raft`), which does nothing by itself; this engine gives it
+time, a disk of its own, and a network. It never blocks the reactor, and takes part whether there is a leader or not:
+a replica that is alone starts, and answers lookups.
+
+What the log forgets: entries whose effects are durable in the database, once there are more than are kept for replicas
+that were away. Who needs older ones gets a copy of the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail, maybeDeferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from coname.errors import Corrupt, Unavailable
+from coname.interfaces import CommittedEntry, IKeyValueStore, ILogReplicator
+from coname.messages.raft_pb2 import RaftEntry, RaftMessage, RaftSnapshot
+from coname.replication.raft import Core, Membership, Role, Settings, SoftState
+from coname.replication.raft_delivery import Delivery
+from coname.replication.raft_driver import Blocking, Driver
+from coname.replication.raft_network import MakeNetwork, ReplicaNetwork
+from coname.replication.raft_proposals import Proposals
+from coname.replication.raft_snapshots import NoSnapshots
+from coname.replication.raft_store import RaftStore
+from coname.replication.status import ILogStatus
+
+HEARTBEAT_SECONDS = 0.1
+"""Between two signs of life of the leader. Ten to twenty of them without one, and another is elected."""
+
+KEPT_ENTRIES = 100_000
+KEPT_BYTES = 256 << 20
+"""Entries that are kept for replicas that were away, at most: a day of an idle realm, some minutes of a busy one."""
+
+COMPACTION_STEP = 5_000
+"""Entries that are removed in one write, so that none takes long."""
+
+PATIENCE_HEARTBEATS = 50
+"""How long a proposal waits for a leader: two elections."""
+
+
+@dataclass(frozen=True, slots=True)
+class RaftLogSettings:
+    """What does not change while the engine runs.
+
+    :ivar replica: this one's id. :ivar first: the ids of the realm's first replicas, if this is one of them; empty:
+        it joins them.
+    :ivar heartbeat: seconds.
+    :ivar kept_entries: that are applied, for replicas that were away; :ivar kept_bytes: likewise.
+    """
+
+    replica: int
+    first: tuple[int, ...]
+    heartbeat: float = HEARTBEAT_SECONDS
+    kept_entries: int = KEPT_ENTRIES
+    kept_bytes: int = KEPT_BYTES
+    core: Mapping[str, int] = field(default_factory=dict)
+
+
+@implementer(ILogReplicator, ILogStatus)
+class RaftLog:
+    """See the module.
+
+    :param open_database: opens the log's own database, made if it is not there. It is called in a thread.
+    :param random: for identities and election timeouts.
+    :ivar snapshots: sends and receives copies of the state's database.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        settings: RaftLogSettings,
+        open_database: Callable[[], IKeyValueStore],
+        make_network: MakeNetwork,
+        clock: IReactorTime,
+        run_in_thread: Blocking,
+        random: Random,
+        snapshots: NoSnapshots | None = None,
+    ) -> None:
+        self.leading = False
+        self.snapshots = snapshots or NoSnapshots()
+        self._settings = settings
+        self._open_database = open_database
+        self._network = make_network(self._received, self.snapshots)
+        self._network.onConnectionChange(self._connection_changed)
+        self._clock = clock
+        self._run_in_thread = run_in_thread
+        self._random = random
+        self._database: IKeyValueStore | None = None
+        self._store: RaftStore
+        self._driver: Driver | None = None
+        self._delivery = Delivery(self._look)
+        self._proposals = Proposals(clock, PATIENCE_HEARTBEATS * settings.heartbeat)
+        self._listeners: list[Callable[[], None]] = []
+        self._ticker = LoopingCall(self._tick)
+        self._ticker.clock = clock
+        self._applied = 0
+        self._stopping: Deferred[None] | None = None
+        self._stopped = False
+
+    # life
+
+    def start(self, applied: int) -> Deferred[None]:
+        """See `ILogReplicator`. Fires when this replica takes part, whether there is a leader or not.
+
+        Fails with `Corrupt` if what is stored is damaged or does not fit to the database, with `Misconfigured` if the
+        log of a database that is not empty is missing.
+        """
+        return Deferred.fromCoroutine(self._start(applied))
+
+    async def _start(self, applied: int) -> None:
+        self._applied = applied
+        core = await self._run_in_thread(self._open, applied)
+        if self._stopped or self._database is None:
+            raise Unavailable("the log was stopped while it started")
+        driver = Driver(core, self._store, self._database, self._network, self._clock, self._run_in_thread, self)
+        self._driver = driver
+        self.snapshots.start(driver, self._network)
+        self._network.startService()
+        self._ticker.start(self._settings.heartbeat, now=False)
+        driver.soon()
+
+    def _open(self, applied: int) -> Core:
+        """In a thread: it reads the whole log."""
+        settings, draw = self._settings, self._draw
+        self._database = self._open_database()
+        members = Membership(dict.fromkeys(settings.first, 0)) if settings.first else None
+        self._store = RaftStore(self._database, settings.replica, members, applied, draw)
+        own = {"id": settings.replica, "incarnation": self._store.incarnation, "session": draw()}
+        core_settings = Settings(**own, **settings.core)
+        return Core(core_settings, self._store, applied, self._random)
+
+    def _draw(self) -> int:
+        return self._random.getrandbits(63) + 1
+
+    def stop(self) -> Deferred[None]:
+        """See `ILogReplicator`."""
+        self._end("the log is stopping", None)
+        done: Deferred[None] = Deferred()
+        if self._stopping is None:
+            self._stopping = Deferred.fromCoroutine(self._stop())
+        self._stopping.addCallback(lambda _: done.callback(None))
+        return done
+
+    async def _stop(self) -> None:
+        if self._ticker.running:
+            self._ticker.stop()
+        self.snapshots.stop()
+        if self._driver is not None:
+            await self._driver.stop()
+            await maybeDeferred(self._network.stopService)
+        if self._database is not None:
+            self._database.close()
+
+    def _end(self, words: str, reason: Exception | None) -> None:
+        self._stopped = True
+        self._delivery.end(reason)
+        self._proposals.end(words)
+        self._set_leading(False)
+
+    # what the keyserver uses
+
+    def propose(self, data: bytes) -> Deferred[None]:
+        """See `ILogReplicator`. On the leader, it fires when the entry is stored; elsewhere, when it was passed on."""
+        if self._driver is None or self._stopped:
+            return fail(Unavailable("the log is not running"))
+        taken = self._proposals.add(data)
+        self._driver.soon()
+        return taken
+
+    def waitCommitted(self) -> Deferred[Sequence[CommittedEntry]]:
+        """See `ILogReplicator`."""
+        return self._delivery.wait()
+
+    def applied(self, index: int) -> None:
+        """See `ILogReplicator`. Forgets what is more than is kept."""
+        self._applied = max(self._applied, index)
+        self._compact()
+
+    def onLeaderChange(self, listener: Callable[[], None]) -> None:
+        """See `ILogReplicator`."""
+        self._listeners.append(listener)
+
+    # what the operator sees
+
+    def status(self) -> Mapping[str, object]:
+        """See `ILogStatus`."""
+        if self._driver is None:
+            return {"raft": "not started"}
+        return status_of(self._settings.replica, self._driver, self._store, self._network)
+
+    # what the driver calls
+
+    def before_ready(self) -> None:
+        """See `Engine`. What is for the leader waits until there is a connection to it."""
+        driver = self._driver
+        if driver is None:
+            return
+        core = driver.core
+        if core.role is Role.LEADER or (core.leader and self._network.connected(core.leader)):
+            self._proposals.give(core.propose)
+        if core.role is not Role.LEADER:
+            self._proposals.passed_on(self._proposals.given())
+
+    def takes_committed(self) -> bool:
+        """See `Engine`."""
+        return self._delivery.has_room
+
+    def committed(self, entries: Sequence[RaftEntry]) -> None:
+        """See `Engine`."""
+        self._delivery.put(entries)
+
+    def proposed(self) -> object:
+        """See `Engine`."""
+        return self._proposals.given()
+
+    def stored(self, proposed: list[Any]) -> None:
+        """See `Engine`."""
+        for taken in proposed:
+            self._proposals.stored(taken)
+
+    def changed(self, soft: SoftState) -> None:
+        """See `Engine`."""
+        if soft.restored is not None:
+            self.failed(Corrupt(soft.restored))
+            return
+        self._log.info("Raft: {role} in term {term}, leader {leader:x}", role=soft.role.value, **_words(soft))
+        self._set_leading(soft.role is Role.LEADER)
+        self.snapshots.leading(self.leading)
+
+    def send_snapshots(self, peers: Sequence[int]) -> None:
+        """See `Engine`."""
+        for peer in peers:
+            self.snapshots.send(peer)
+
+    def wants_message(self, message: RaftMessage) -> bool:
+        """See `Engine`."""
+        return not message.HasField("snapshot") or self.snapshots.has(message.snapshot.index)
+
+    def install(self, snapshot: RaftSnapshot) -> None:
+        """See `Engine`."""
+        self.snapshots.install(snapshot)
+
+    def failed(self, error: Exception) -> None:
+        """See `Engine`."""
+        self._log.critical("The log cannot go on: {error}", error=error)
+        self._end(f"the log cannot go on: {error}", error)
+        self.stop()
+
+    # by itself
+
+    def _tick(self) -> None:
+        if self._driver is not None:
+            self._proposals.expire()
+            self._driver.tick()
+
+    def _received(self, peer: int, message: bytes) -> None:
+        if self._driver is not None:
+            self._driver.receive(peer, message)
+
+    def _look(self) -> None:
+        if self._driver is not None:
+            self._driver.soon()
+
+    def _connection_changed(self, peer: int, connected: bool) -> None:
+        if self._driver is not None:
+            if not connected:
+                self._driver.unreachable(peer)
+            self._driver.soon()
+
+    def _set_leading(self, leading: bool) -> None:
+        if leading != self.leading:
+            self.leading = leading
+            for listener in self._listeners:
+                listener()
+
+    def _compact(self) -> None:
+        if self._driver is None:
+            return
+        settings, begin = self._settings, self._store.snapshot().index
+        forgettable = min(self._applied, self.snapshots.needed_from(self._applied)) - begin
+        gone = self._store.excess(settings.kept_entries, settings.kept_bytes, min(forgettable, COMPACTION_STEP))
+        if gone > 0:
+            self._driver.compact(begin + gone)
+
+
+def _words(soft: SoftState) -> dict[str, int]:
+    return {"term": soft.term, "leader": soft.leader}
+
+
+def status_of(own: int, driver: Driver, store: RaftStore, network: ReplicaNetwork) -> Mapping[str, object]:
+    """What is worth knowing, by name."""
+    core = driver.core
+    rows: dict[str, object] = {
+        "raft term": core.term,
+        "raft role": core.role.value,
+        "raft leader": f"{core.leader:016x}" if core.leader else "unknown",
+        "raft log": f"entries {core.log.first_index} to {core.log.last_index}, {core.log.committed} committed, "
+        f"{store.total_bytes >> 10} KiB",
+        "raft messages refused": driver.refused,
+    }
+    for peer in core.membership.ids:
+        if peer != own:
+            rows[f"replica {peer:016x}"] = _peer(driver, network, peer)
+    return rows
+
+
+def _peer(driver: Driver, network: ReplicaNetwork, peer: int) -> str:
+    core = driver.core
+    words = ["connected" if network.connected(peer) else "not connected"]
+    words.append("voter" if peer in core.membership.voters else "learner")
+    progress = core.peers.get(peer)
+    if progress is not None:
+        words.append(f"has entry {progress.match}, {core.log.last_index - progress.match} behind")
+        words.append(progress.feed.value)
+    return ", ".join(words)

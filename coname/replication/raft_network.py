@@ -1,0 +1,36 @@
+"""What the Raft engine needs of a network between replicas; `coname.protocols.replication_pb` has one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+
+from coname.interfaces import ITransferReader, ITransferReceiver
+
+
+class ReplicaNetwork(Protocol):
+    """Carries messages and transfers between this replica and others, and knows who speaks."""
+
+    def startService(self) -> None:
+        """Listen, and connect to the others."""
+
+    def stopService(self) -> Deferred[None] | None:
+        """Listen no more, and end all connections."""
+
+    def send(self, peer: int, message: bytes) -> bool:
+        """Whether `message` will be sent, unless the connection breaks before."""
+
+    def connected(self, peer: int) -> bool:
+        """Whether messages to `peer` have a connection to go over."""
+
+    def onConnectionChange(self, listener: Callable[[int, bool], None]) -> None:
+        """Call `listener` in the reactor with a peer, and whether it is connected, whenever that changes."""
+
+    def offer(self, peer: int, transfer: int, reader: ITransferReader) -> Deferred[None]:
+        """Send a blob. Fires when `peer` has it whole; cancel it to give up. Broken connections do not end it."""
+
+
+MakeNetwork = Callable[[Callable[[int, bytes], None], ITransferReceiver], ReplicaNetwork]
+"""A network, not started, that hands each message on with its sender, and what is offered to the receiver."""

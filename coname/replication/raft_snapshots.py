@@ -1,0 +1,198 @@
+"""Copies of the state's database for replicas that are too far behind, or new: who sends, who receives, who installs.
+
+The leader makes a copy, sends it by the network's transfers, and then the core's message; it keeps the log from the
+copy's index on for as long as that takes. The receiver makes a database of it beside its own, and, when its core says
+so, asks its owner to begin anew with that one (`coname.replication.raft_folders`).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from coname.errors import ConameError
+from coname.interfaces import ITransferReceiver, ITransferSink
+from coname.messages.raft_pb2 import RaftSnapshot
+from coname.replication.raft_arrivals import Arrivals
+from coname.replication.raft_copies import Copies, Copy, CopyReader, StateCopies
+from coname.replication.raft_driver import Blocking, Driver
+from coname.replication.raft_folders import Folders
+from coname.replication.raft_network import ReplicaNetwork
+
+STALLED_SECONDS = 60.0
+"""Without a connection, or anything being read, a transfer is given up, so that the log need not be kept for it."""
+
+
+@implementer(ITransferReceiver)
+class NoSnapshots:
+    """For a state that cannot be copied: who is too far behind stays there."""
+
+    _log = Logger()
+
+    def start(self, driver: Driver, network: ReplicaNetwork) -> None:
+        """The engine runs."""
+        self._driver = driver
+
+    def stop(self) -> None:
+        """The engine stops."""
+
+    def leading(self, leading: bool) -> None:
+        """Whether this replica leads."""
+
+    def needed_from(self, applied: int) -> int:
+        """The log's entries after this one must stay."""
+        return applied
+
+    def send(self, peer: int) -> None:
+        """`peer` needs a copy."""
+        self._log.error("Replica {peer:x} lacks what the log no longer has, and gets no copy", peer=peer)
+        self._driver.core.snapshot_sent(peer, 0)
+
+    def has(self, index: int) -> bool:
+        """Whether a database as of that entry lies ready to be installed."""
+        return False
+
+    def install(self, snapshot: RaftSnapshot) -> None:
+        """Make it the database."""
+
+    def begin(self, peer: int, transfer: int, size: int, sha256: bytes, metadata: bytes) -> ITransferSink | None:
+        """See `ITransferReceiver`."""
+        return None
+
+
+@implementer(ITransferReceiver)
+class DatabaseSnapshots(NoSnapshots):
+    """See the module.
+
+    :param begin_anew: called when the next start will find another database; whoever owns the engine stops it, closes
+        the database, and starts both again.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        folders: Folders,
+        state: StateCopies,
+        clock: IReactorTime,
+        run_in_thread: Blocking,
+        begin_anew: Callable[[], None],
+    ) -> None:
+        self._folders = folders
+        self._clock = clock
+        self._run_in_thread = run_in_thread
+        self._begin_anew = begin_anew
+        self._copies = Copies(folders, state, run_in_thread)
+        self._arrivals = Arrivals(folders, state, run_in_thread, self._is_wanted)
+        self._sending: dict[int, Deferred[None]] = {}
+        self._installing = False
+
+    def start(self, driver: Driver, network: ReplicaNetwork) -> None:
+        """The engine runs."""
+        self._driver = driver
+        self._network = network
+
+    def stop(self) -> None:
+        """The engine stops."""
+        for sending in list(self._sending.values()):
+            sending.cancel()
+
+    # sending
+
+    def leading(self, leading: bool) -> None:
+        """Whether this replica leads; if not, its copies are of no use to anybody."""
+        if not leading:
+            self.stop()
+
+    def needed_from(self, applied: int) -> int:
+        """See `NoSnapshots`: what follows a copy that is being sent must be there when it has arrived."""
+        index = self._copies.index
+        return applied if index is None else min(index, applied)
+
+    def send(self, peer: int) -> None:
+        """See `NoSnapshots`."""
+        if peer in self._sending:
+            return
+        sending = Deferred.fromCoroutine(self._send(peer))
+        if not sending.called:
+            self._sending[peer] = sending
+        sending.addErrback(lambda failure: self._log.failure("A copy was not sent", failure=failure))
+
+    async def _send(self, peer: int) -> None:
+        index = 0
+        try:
+            index = await self._send_copy(peer)
+        except (ConameError, OSError) as error:
+            self._log.warn("Replica {peer:x} did not get a copy of the database: {error}", peer=peer, error=error)
+        except CancelledError:
+            self._log.info("The copy of the database for replica {peer:x} was given up", peer=peer)
+        finally:
+            self._copies.release()
+            self._sending.pop(peer, None)
+            self._driver.core.snapshot_sent(peer, index)
+            self._driver.soon()
+
+    async def _send_copy(self, peer: int) -> int:
+        began = self._clock.seconds()
+        copy = await self._copies.obtain()
+        core = self._driver.core
+        core.snapshot_message(peer, copy.index)  # raises now, rather than after hours, if that cannot be described
+        await self._offer(peer, copy, core.describe(copy.index))
+        self._network.send(peer, core.snapshot_message(peer, copy.index).SerializeToString())
+        self._log.info(
+            "Replica {peer:x} has a copy of the database as of entry {index}: {size} bytes in {seconds:.1f} seconds",
+            peer=peer,
+            index=copy.index,
+            size=copy.size,
+            seconds=self._clock.seconds() - began,
+        )
+        return copy.index
+
+    async def _offer(self, peer: int, copy: Copy, start: RaftSnapshot) -> None:
+        reader = CopyReader(copy, start.SerializeToString(), self._clock, self._run_in_thread)
+        offered = self._network.offer(peer, secrets.randbits(63), reader)
+        watch = LoopingCall(self._watch, peer, reader, offered)
+        watch.clock = self._clock
+        watch.start(STALLED_SECONDS / 4, now=False)
+        try:
+            await offered
+        finally:
+            watch.stop()
+
+    def _watch(self, peer: int, reader: CopyReader, offered: Deferred[None]) -> None:
+        if self._network.connected(peer) and reader.whole:
+            return  # it makes a database of it, which may take longer
+        if self._clock.seconds() - reader.read_at > STALLED_SECONDS:
+            offered.cancel()
+
+    # receiving
+
+    def begin(self, peer: int, transfer: int, size: int, sha256: bytes, metadata: bytes) -> ITransferSink | None:
+        """See `ITransferReceiver`."""
+        return self._arrivals.begin(peer, transfer, size, sha256, metadata)
+
+    def _is_wanted(self, peer: int, index: int) -> bool:
+        core = self._driver.core
+        return not self._installing and core.leader == peer and index > core.log.committed
+
+    def has(self, index: int) -> bool:
+        """See `NoSnapshots`."""
+        return self._arrivals.built == index
+
+    def install(self, snapshot: RaftSnapshot) -> None:
+        """See `NoSnapshots`. The owner is asked to begin anew once it is certain that it will."""
+        if self._installing or not self.has(snapshot.index):
+            return
+        self._installing = True
+        installing = Deferred.fromCoroutine(self._install(snapshot))
+        installing.addErrback(lambda failure: self._log.failure("A database was not installed", failure=failure))
+
+    async def _install(self, snapshot: RaftSnapshot) -> None:
+        await self._run_in_thread(self._folders.commit, snapshot)
+        self._begin_anew()
