@@ -28,6 +28,7 @@ from coname.client.identity import Identity, Pending
 from coname.client.interfaces import IIdentityStore, ITransport
 from coname.client.planning import Change, plan_registration, plan_update
 from coname.client.results import Outcome, Result
+from coname.client.signers import naming
 from coname.client.state import MemoryRecords, PinnedState, realm_name
 from coname.core.addresses import canonical
 from coname.core.lookup import realm_for, verify_lookup
@@ -125,7 +126,8 @@ class Client:
         user_id = canonical(address)
         realm = realm_for(self._config, user_id)
         floor = self._floor(realm)
-        proof = await self._transport(realm).lookup(lookup_request(realm, user_id, epoch))
+        with naming(realm):
+            proof = await self._transport(realm).lookup(lookup_request(realm, user_id, epoch))
         return await self._accept(realm, address, user_id, proof, floor, epoch)
 
     async def _register(
@@ -181,7 +183,8 @@ class Client:
         request = update_request(before.realm, before.address, pending, email_proof)
         floor = self._floor(before.realm)
         try:
-            proof = await self._transport(before.realm).update(request)
+            with naming(before.realm):
+                proof = await self._transport(before.realm).update(request)
             result = await self._accept(before.realm, before.asked, before.address, proof, floor)
         except _REFUSALS as refusal:
             result = await self._in_force_after_all(before.asked, pending, refusal)
@@ -224,18 +227,19 @@ class Client:
         epoch: Epoch = LATEST,
     ) -> Result:
         """`proof`, verified and remembered."""
-        verified = verify_lookup(realm, user_id, proof, self._clock())
+        now = self._clock()
+        verified = verify_lookup(realm, user_id, proof, now)
         if epoch and verified.epoch != epoch:
             raise ProofInvalid("epoch", f"the answer is for epoch {verified.epoch}; epoch {epoch} was asked for")
         outcome = Outcome.ABSENT if verified.entry is None else Outcome.PRESENT
         known = self._state.newest(realm)
-        result = Result(asked, realm, proof, verified, verified.steps, outcome)
+        result = Result(asked, realm, proof, verified, verified.steps, outcome, now)
         await self._remember(realm, result, floor, epoch)
         return replace(result, steps=(*result.steps, (STEP, describe(known, verified.head))))
 
     async def _remember(self, realm: RealmConfig, result: Result, floor: Epoch, epoch: Epoch) -> None:
         for _ in range(BUSY_TRIES):
-            if self._state.observe(realm, result, floor, epoch, self._clock()):
+            if self._state.observe(realm, result, floor, epoch):
                 return
             await framework.sleep(BUSY_PAUSE)
         raise Unavailable(f"another program has held the memory of realm {realm.RealmName} for too long")

@@ -34,6 +34,7 @@ class Result:
     :ivar verified: what it proves.
     :ivar steps: what was checked, in order, as (name, sentence).
     :ivar outcome: what came of the call.
+    :ivar checked_at: the time that it was verified for, in seconds since 1970.
     """
 
     asked: str
@@ -42,6 +43,7 @@ class Result:
     verified: Verified
     steps: tuple[tuple[str, str], ...]
     outcome: Outcome
+    checked_at: float
 
     @property
     def address(self) -> str:

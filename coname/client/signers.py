@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from coname.errors import QuorumUnmet
 from coname.messages.config_pb2 import RealmConfig
 
 
@@ -23,3 +28,33 @@ def signer_words(realm: RealmConfig, signer: int) -> str:
     """The same for a sentence, always with the id; a signer without a name may be of the provider, or a verifier."""
     name = signer_name(realm, signer)
     return f"signer {signer}" if name is None else f"{name} ({signer})"
+
+
+LIST = "; its signers: "
+"""Where a server's refusal for want of signatures begins to tell how far each signer is, one after the other, each by
+its id (`coname.keyserver.lookups`)."""
+
+
+@contextmanager
+def naming(realm: RealmConfig) -> Iterator[None]:
+    """Servers say whose signatures are missing by the ids: put in what the configuration calls them."""
+    try:
+        yield
+    except QuorumUnmet as error:
+        what, listed, signers = str(error).partition(LIST)
+        named = ", ".join(_named(realm, each) for each in signers.split(", "))
+        raise QuorumUnmet(f"{what}{listed}{named}") from error
+
+
+def _named(realm: RealmConfig, progress: str) -> str:
+    """What a server says of one signer, with its name."""
+    found = re.match(r"(\d{1,20})(?= )", progress)
+    if found is None:
+        return progress
+    return signer_words(realm, int(found[1])) + progress[found.end() :]
+
+
+def in_lines(message: str) -> str:
+    """A refusal with each signer on a line of its own."""
+    what, listed, signers = message.partition(LIST)
+    return "\n  ".join([what + listed.rstrip(), *signers.split(", ")]) if listed else message

@@ -62,11 +62,10 @@ class PinnedState:
         data = self._records.read(name)
         return None if data is None else decode_head(data, self._records.where(name))
 
-    def observe(self, realm: RealmConfig, answer: Result, floor: Epoch, asked: Epoch, now: float) -> bool:
+    def observe(self, realm: RealmConfig, answer: Result, floor: Epoch, asked: Epoch) -> bool:
         """Check a verified answer against the memory, and remember it.
 
         :param floor: see `continuity.follow`; also `asked`.
-        :param now: the time, in seconds since 1970.
         :returns: False if another client is writing just now: call again a little later.
         :raises Contradiction: the answer contradicts the memory, which stays as it was. Both are kept as evidence.
         :raises Corrupt: a record is damaged.
@@ -75,40 +74,40 @@ class PinnedState:
         if lock is None:
             return False
         with lock:
-            self._observe(realm, answer, floor, asked, now)
+            self._observe(realm, answer, floor, asked)
         return True
 
-    def _observe(self, realm: RealmConfig, answer: Result, floor: Epoch, asked: Epoch, now: float) -> None:
+    def _observe(self, realm: RealmConfig, answer: Result, floor: Epoch, asked: Epoch) -> None:
         head, seen = answer.verified.head, answer.sighting
         known_head, known = self.newest(realm), self._span(realm, seen.user_id)
         try:
             newest, span = follow(known_head, head, floor, asked), settle(known, seen)
         except ProofInvalid as error:
-            raise self._contradiction(realm, error, answer, known, now) from error
+            raise self._contradiction(realm, error, answer, known) from error
         if span != known:
             self._records.write(_user_record(realm, seen.user_id), encode_span(span))
         if newest is head and (known_head is None or known_head.epoch_head != head.epoch_head):
             self._records.write(_head_record(realm), encode_head(head, answer.proof))
 
     def _contradiction(
-        self, realm: RealmConfig, error: ProofInvalid, answer: Result, span: Span | None, now: float
+        self, realm: RealmConfig, error: ProofInvalid, answer: Result, span: Span | None
     ) -> Contradiction:
         """The error to raise instead of `error`, with evidence where there is some. It is kept."""
         evidence, kept = None, None
         try:
-            evidence = self._evidence(realm, answer, span, now)
+            evidence = self._evidence(realm, answer, span)
             kept, words = self._keep_either(realm, answer, evidence)
         except (OSError, Corrupt) as failure:  # that it cannot be kept must not hide what was found
             words = f"It could not be kept: {failure}"
         return Contradiction(error.step, f"{error}. {words}", evidence, kept)
 
-    def _evidence(self, realm: RealmConfig, answer: Result, span: Span | None, now: float) -> EvidenceBundle | None:
+    def _evidence(self, realm: RealmConfig, answer: Result, span: Span | None) -> EvidenceBundle | None:
         where = self._records.where(_head_record(realm))
         head = self._records.read(_head_record(realm))
         known = [] if head is None else [LookupProof(ratifications=decode_ratifications(head, where))]
         if span is not None:
             known += [each.proof for each in (span.last, span.first) if each.proof is not None]
-        return find_evidence(realm, known, kept_proof(answer.proof), now)
+        return find_evidence(realm, known, kept_proof(answer.proof), answer.checked_at)
 
     def _keep_either(
         self, realm: RealmConfig, answer: Result, evidence: EvidenceBundle | None

@@ -187,6 +187,8 @@ class Json(CommandCase):
         self.assertEqual(document.pop("proof")["user_id"], ALICE)
         signers = document.pop("signers")
         self.assertEqual(set(signers), {str(key.key_id) for key in self.realm.signers})
+        vouchers = document.pop("vouchers")
+        self.assertEqual({each["id"]: each["signed_at"] for each in vouchers}, signers)
         index, _ = self.realm.vrf.prove(self.realm.secret, ALICE.encode())
         self.assertEqual(
             document,
@@ -202,6 +204,8 @@ class Json(CommandCase):
                 "vrf_trustworthy": True,
                 "epoch": 2,
                 "issue_time": "2030-03-17T17:46:42Z",
+                "epoch_age": 0.0,
+                "time_to_live": 3600.0,
                 "index": index.hex(),
                 "version": 0,
                 "keys": {"ssh": "a2V5"},

@@ -71,8 +71,7 @@ def verify_proof(
         if len(data) > MAX_PROOF_BYTES:
             raise ProofInvalid("form", f"the file is larger than {MAX_PROOF_BYTES} bytes: no proof is")
         proof = parse_proof(data)
-        verified = verify_lookup(
-            target.realm, target.address, proof, environment_of(ctx).now() if moment is None else moment
-        )
+        now = environment_of(ctx).now() if moment is None else moment
+        verified = verify_lookup(target.realm, target.address, proof, now)
         outcome = Outcome.ABSENT if verified.entry is None else Outcome.PRESENT
-        report.result(Result(address, target.realm, proof, verified, verified.steps, outcome))
+        report.result(Result(address, target.realm, proof, verified, verified.steps, outcome, now))

@@ -44,6 +44,8 @@ def advice(error: errors.ConameError, stored: bool = False, pending: bool = Fals
             "Restore the file from a backup. Remembered epoch heads may also be removed, which begins the memory anew; "
             "an identity may not: it holds the only keys that can change the entry."
         )
+    if isinstance(error, errors.QuorumUnmet) and not pending:
+        return "Whoever has not signed is behind, or stopped. Try again in a while, and ask those that are named."
     if pending and isinstance(error, errors.Refused | errors.InvalidRequest | errors.NotFound):
         return (
             "The update is kept, as the server may still bring it into force: give the same command again, or another "

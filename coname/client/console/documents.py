@@ -18,6 +18,10 @@ After an answer that verified:
   ``lookup --key NAME`` only that key;
 - ``signers``: whose signatures over the epoch counted: id (a decimal number, as text) to the time that it
   states, RFC 3339;
+- ``vouchers``: everybody whose signature the realm's policy mentions: ``id`` as in ``signers``; ``name``, what the
+  configuration calls it, or null; ``signed_at``, RFC 3339, and ``age`` in seconds, both null where this answer carries
+  no signature of it;
+- ``epoch_age``: how long ago the epoch was closed, in seconds; ``time_to_live``: the age at which it is refused;
 - ``steps``: what was checked, in order: ``name`` and ``sentence``;
 - ``warnings``: sentences;
 - ``proof``: the answer itself, in protobuf's JSON: stored, it is what ``verify-proof`` verifies again;
@@ -42,6 +46,7 @@ from coname.client.evidence import Contradiction
 from coname.client.identity import Identity
 from coname.client.proof_files import proof_to_json
 from coname.client.results import Result
+from coname.client.vouching import Voucher, staleness, time_to_live, vouchers
 from coname.core.vrf import suite
 from coname.errors import ConameError, ProofInvalid
 
@@ -74,9 +79,22 @@ def result_document(result: Result, only: str | None = None) -> dict[str, Any]:
         "version": None if verified.entry is None else verified.entry.version,
         "keys": None if verified.entry is None else keys,
         "signers": {str(signer): rfc3339(time) for signer, time in sorted(verified.signers.items())},
+        "vouchers": [_voucher_document(each, result.checked_at) for each in vouchers(result)],
+        "epoch_age": round(result.checked_at - verified.head.issue_time, 3),
+        "time_to_live": time_to_live(result),
         "steps": [{"name": name, "sentence": sentence} for name, sentence in result.steps],
         "warnings": warnings(result),
         "proof": json.loads(proof_to_json(result.proof)),
+    }
+
+
+def _voucher_document(voucher: Voucher, now: float) -> dict[str, Any]:
+    signed = voucher.signed_at
+    return {
+        "id": str(voucher.signer),
+        "name": voucher.name,
+        "signed_at": None if signed is None else rfc3339(signed),
+        "age": None if signed is None else round(now - signed, 3),
     }
 
 
@@ -99,7 +117,8 @@ def error_document(error: ConameError) -> dict[str, Any]:
 
 def warnings(result: Result) -> list[str]:
     """What must be said with `result`, in sentences."""
-    return [] if result.verified.vrf_trustworthy else [BROKEN_SUITE.format(realm=result.realm.RealmName)]
+    broken = [] if result.verified.vrf_trustworthy else [BROKEN_SUITE.format(realm=result.realm.RealmName)]
+    return [*broken, *staleness(result)]
 
 
 def rfc3339(seconds: float) -> str:

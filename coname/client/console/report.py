@@ -22,6 +22,7 @@ from coname.client.console.exits import Exit, UsageMistake, status_of
 from coname.client.console.words import Words
 from coname.client.identity import Identity
 from coname.client.results import Result
+from coname.client.signers import in_lines
 from coname.errors import ConameError, Misconfigured, ProofInvalid
 
 
@@ -107,6 +108,7 @@ class Report:
         self._words.gap()
         self._words.keys(result, only)
         self._words.entry(result)
+        self._words.vouchers(result)
         for warning in warnings(result):
             self._words.line(f"warning: {warning}", "bold red")
 
@@ -121,7 +123,7 @@ class Report:
 
     def _complain(self, error: ConameError) -> None:
         words = Words(error=True)
-        mistakes = error.mistakes if isinstance(error, Misconfigured) else [str(error)]
+        mistakes = error.mistakes if isinstance(error, Misconfigured) else [in_lines(str(error))]
         what = f"not verified ({error.step})" if isinstance(error, ProofInvalid) else "error"
         for mistake in mistakes:
             words.line(f"{what}: {mistake}", "bold red")

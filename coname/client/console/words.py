@@ -16,6 +16,7 @@ from coname.client import openpgp
 from coname.client.console.documents import rfc3339
 from coname.client.results import Outcome, Result
 from coname.client.transports.refusals import printable
+from coname.client.vouching import span, vouchers
 from coname.core.quorums import ids
 from coname.errors import InvalidRequest
 
@@ -99,7 +100,19 @@ class Words:
         if result.entry is not None:
             owners = ids(result.entry.update_policy.public_keys)
             self.line(f"entry version {result.entry.version}, changed by signing key {owners or 'none'}", "dim")
-        self.line(f"epoch {result.epoch} was closed at {closed}", "dim")
+        ago = span(result.checked_at - result.verified.head.issue_time)
+        self.line(f"epoch {result.epoch} was closed at {closed}, {ago} ago", "dim")
+
+    def vouchers(self, result: Result) -> None:
+        """Who vouches for the epoch, and since when."""
+        self.line("vouched for by", "dim")
+        rows = []
+        for each in vouchers(result):
+            signed = (
+                "has not signed" if each.signed_at is None else f"signed {span(result.checked_at - each.signed_at)} ago"
+            )
+            rows.append((f"  {each.name or 'signer'}", str(each.signer), signed))
+        self._rows(rows, "bold")
 
     def _rows(self, rows: Sequence[tuple[str, str, str]], style: str) -> None:
         """Three columns; on a terminal the last one is wrapped within itself."""

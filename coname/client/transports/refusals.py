@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 from coname import errors
 
-LONGEST_MESSAGE = 500
-"""Characters of a server's sentence that are passed on. It is a stranger's text on somebody's terminal."""
+LONGEST_MESSAGE = 1000
+"""Characters of a server's sentence that are passed on. It is a stranger's text on somebody's terminal. The longest
+honest one tells how far each of sixteen signers is."""
 
 BY_GRPC_STATUS: dict[str, type[errors.ConameError]] = {
     "INVALID_ARGUMENT": errors.InvalidRequest,
