@@ -40,19 +40,30 @@ class Following:
         node, append = self._node, message.append
         if node.installing is not None:
             return
+        last = append.previous_index + len(append.entries)
         if append.previous_index < node.log.committed:
-            self._acknowledge(message.sender, node.log.committed)
+            self._take(self._after_committed(append))
         elif node.log.matches(append.previous_index, append.previous_term):
-            self._take(append)
-            last = append.previous_index + len(append.entries)
-            node.log.commit(min(append.committed, last))
-            self._acknowledge(message.sender, last)
+            self._take(append.entries)
         else:
             self._refuse(message.sender, append)
+            return
+        node.log.commit(min(append.committed, last))
+        self._acknowledge(message.sender, max(last, node.log.committed))
 
-    def _take(self, append: RaftAppend) -> None:
+    def _after_committed(self, append: RaftAppend) -> Sequence[RaftEntry]:
+        """What an append adds to what is committed here, which the leader must have as well."""
+        log, entries = self._node.log, append.entries
+        committed_place = log.committed - append.previous_index - 1
+        if committed_place < len(entries) and not log.matches(log.committed, entries[committed_place].term):
+            raise MessageRefused(
+                f"the leader of term {self._node.term} contradicts the committed entry {log.committed}"
+            )
+        return entries[committed_place + 1 :]
+
+    def _take(self, entries: Sequence[RaftEntry]) -> None:
         node = self._node
-        new = self._new(append.entries)
+        new = self._new(entries)
         if not new:
             return
         first = new[0].index

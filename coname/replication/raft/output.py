@@ -51,6 +51,8 @@ class Output:
     def has_ready(self, deliver: bool) -> bool:
         """Whether there is anything to do."""
         node = self._node
+        if node.restored is not None:
+            return node.soft_state() != self._soft
         return bool(
             node.messages
             or node.messages_after

@@ -21,8 +21,8 @@ FIRST_TERM = 1
 
 
 class IRaftStorage(Protocol):
-    """A replica's stored log. All methods answer at once, and show at least all that `Core.stored`, `Core.compacted` and
-    `Core.installed` were told of; of what is being written, as much as they like.
+    """A replica's stored log. All methods answer at once, and show at least all that `Core.stored`, `Core.compacted`
+    and `Core.installed` were told of; of what is being written, as much as they like.
 
     All raise `coname.errors.Corrupt` if what is stored is damaged or missing.
     """
