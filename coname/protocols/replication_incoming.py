@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
 UNGREETED = 64
-"""Connections at a time that have not said who they are: a realm has few replicas, and a handshake takes little."""
+"""Connections at a time that have not said who they are. Beyond that the oldest goes: a replica's handshake takes
+milliseconds, so whoever keeps connections open for nothing keeps no replica out."""
 
 
 class Members(Protocol):
@@ -166,17 +167,17 @@ class ListeningFactory(Factory):
 
     noisy = False
 
-    def __init__(self, surroundings: Surroundings, session: Callable[[], ListenerSession]) -> None:
-        self.sessions: set[ListenerSession] = set()
-        self._around = surroundings
+    def __init__(self, session: Callable[[], ListenerSession]) -> None:
+        self.sessions: dict[ListenerSession, None] = {}  # the oldest first
         self._session = session
 
     def buildProtocol(self, addr: object) -> Any:
-        """A `ReplicaBroker`; None, which closes the connection, when too many have not said who they are."""
-        if sum(not session.greeted for session in self.sessions) >= UNGREETED:
-            self._around.refusals.note(Reason.TOO_MANY, None, f"{UNGREETED} of them")
-            return None
+        """A `ReplicaBroker`."""
+        opening = [session for session in self.sessions if session.opening]
+        if len(opening) >= UNGREETED:
+            opening[0].refuse(Reason.TOO_MANY, f"{UNGREETED} of them")
+            opening[0].cut()
         session = self._session()
-        self.sessions.add(session)
-        session.gone.addCallback(lambda _: self.sessions.discard(session))
+        self.sessions[session] = None
+        session.gone.addCallback(lambda _: self.sessions.pop(session))
         return ReplicaBroker(session, False)

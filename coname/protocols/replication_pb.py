@@ -184,9 +184,7 @@ class ReplicaNetwork(Service):
 
         :raises twisted.internet.error.CannotListenError: the port cannot be had.
         """
-        factory = ListeningFactory(
-            self._around, lambda: ListenerSession(self._around, self, lambda *message: self._received(*message))
-        )
+        factory = ListeningFactory(lambda: ListenerSession(self._around, self, self._received))
         host, port = self._address
         listening = self._reactor.listenSSL(port, factory, self._tls.server_options(), interface=host)
         super().startService()

@@ -75,6 +75,11 @@ class Session(pb.Referenceable):
         self._ending = False
 
     @property
+    def opening(self) -> bool:
+        """Whether it has still to be seen who this is."""
+        return not self.greeted and not self._ending
+
+    @property
     def full(self) -> bool:
         """Whether to write nothing now."""
         return self._broker is None or self._broker.full or self._ending

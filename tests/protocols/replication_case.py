@@ -139,17 +139,23 @@ class Replica:
         self.heard: list[tuple[int, bytes]] = []
         self.changes: list[tuple[int, bool]] = []
         self.receiver = Receiver()
+        self.fails = False
         self.network = ReplicaNetwork(
             own,
             Address(HOST, 0),
             peers,
             identity or tls(replica_name(own)),
             _REACTOR,
-            lambda *message: self.heard.append(message),
+            self._received,
             self.receiver,
             **{"heartbeat": HEARTBEAT, "random": lambda: 0.0, **options},
         )
         self.network.onConnectionChange(lambda *change: self.changes.append(change))
+
+    def _received(self, sender: int, message: bytes) -> None:
+        self.heard.append((sender, message))
+        if self.fails:
+            raise ZeroDivisionError
 
     @property
     def address(self) -> Address:
@@ -223,7 +229,7 @@ class ReplicationCase(TestCase):
         factory.noisy = False
         endpoint = HostnameEndpoint(_REACTOR, *there.address)
         connection: Any = await wrapClientTLS(identity.peer_options(), endpoint).connect(factory)
-        self.addCleanup(lambda: connection.transport.abortConnection())
+        self.addCleanup(lambda: connection.gone.called or connection.transport.abortConnection())
         return connection
 
     async def guest(self, there: Replica, own: int = 2, **hello: int) -> Stranger:
