@@ -12,6 +12,7 @@ from twisted.trial.unittest import TestCase
 
 from coname.interfaces import ILogReplicator
 from coname.protocols.etcd_client import EtcdClient
+from coname.replication import etcd_pulse
 from coname.replication.etcd import EtcdLog, EtcdLogSettings
 from coname.replication.etcd_opening import Allowed
 from coname.replication.etcd_trimming import Trimming
@@ -31,6 +32,7 @@ class EtcdCase(TestCase):
 
     def setUp(self) -> None:
         needs("etcd")
+        self.patch(etcd_pulse, "BEAT_SECONDS", 0.2)  # so that tests wait less
         self.prefix = f"/coname/test {next(_numbers)}"
         self.cluster = self.make_cluster()
         self.stores: list[MemoryStore] = []

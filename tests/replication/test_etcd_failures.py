@@ -124,7 +124,7 @@ class FailureTests(EtcdCase):
         await self.until_taken(load, 30)
         self.cluster.members[0].hold()
         try:
-            await self.until_taken(load, len(load.taken) + 100)
+            await self.until_taken(load, len(load.taken) + 30)
             await load.stop()
             await self.check(logs, load)
         finally:

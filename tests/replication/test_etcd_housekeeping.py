@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from coname.errors import Corrupt, Unavailable
 from coname.interfaces import ILogReplicator
-from coname.replication import etcd_leadership, etcd_pulse, etcd_requests
+from coname.replication import etcd_leadership, etcd_requests
 from coname.replication.etcd import EtcdLog
 from coname.replication.etcd_keys import Keys
 from coname.replication.etcd_leadership import Leadership
@@ -22,7 +22,6 @@ LEASE_SECONDS = 1
 class HousekeepingCase(EtcdCase):
     def setUp(self) -> None:
         super().setUp()
-        self.patch(etcd_pulse, "BEAT_SECONDS", 0.2)
         self.patch(etcd_leadership, "LEASE_SECONDS", LEASE_SECONDS)
 
     async def started(self, count: int) -> list[ILogReplicator]:
@@ -189,7 +188,7 @@ class TrimmingTests(HousekeepingCase):
 
 
 class CompactionTests(HousekeepingCase):
-    trimming = Trimming(note_seconds=0, trim_seconds=0, margin_entries=5, most_entries=20, compact_seconds=0.5)
+    trimming = Trimming(note_seconds=0, trim_seconds=0, margin_entries=5, most_entries=20, compact_seconds=0.2)
 
     async def test_the_leader_compacts_the_history_up_to_the_time_before(self) -> None:
         [log] = await self.started(1)
