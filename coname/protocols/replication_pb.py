@@ -45,7 +45,7 @@ QUEUE_BYTES = 16 << 20
 """Messages that may wait for one peer: two of the largest."""
 
 TRANSFER_RATE = float(64 << 20)
-"""Bytes a second of all transfers together: half of what a core takes to encrypt, hash and frame them."""
+"""Bytes a second of all transfers together, which take a third of a core at either end."""
 
 
 class _Peer:
