@@ -10,12 +10,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from coname import errors
 from coname.client import planning
-from coname.client.console import documents, exits
+from coname.client.console import documents, exits, verdicts
 from coname.client.transports import refusals
 from coname.configuration import defaults
+from coname.core import evidence
 from coname.following import tally
 from coname.keyserver import tables
 from coname.messages import config_pb2
+from coname.messages.evidence_pb2 import EvidenceBundle
 from coname.protocols import metrics, openapi
 from tests.docs.pages import DOCS, rows, section
 
@@ -109,6 +111,23 @@ class Commands(SynchronousTestCase):
         declared = set(re.findall(r"``(\w+)``:", documents.__doc__ or ""))
         fields = {code(row[0]) for row in rows((REFERENCE / "json.md").read_text())}
         self.assertEqual(declared - fields, {"code", "message", "step"} & declared)
+
+
+class Evidence(SynchronousTestCase):
+    page = REFERENCE / "evidence.md"
+
+    def test_has_every_rule(self) -> None:
+        shown = [code(row[0]) for row in rows(section(self.page, "How it is judged"))]
+        self.assertEqual(sorted(shown), sorted(evidence.RULES))
+
+    def test_has_every_field_of_the_file(self) -> None:
+        shown = [code(row[0]) for row in rows(section(self.page, "The file"))]
+        self.assertEqual(shown, [field.name for field in EvidenceBundle.DESCRIPTOR.fields])
+
+    def test_has_every_field_of_the_verdict(self) -> None:
+        declared = set(re.findall(r"``(\w+)``:", verdicts.__doc__ or ""))
+        shown = {code(row[0]) for row in rows(section(self.page, "The verdict in JSON"))}
+        self.assertEqual(declared - shown, set())
 
 
 class Http(SynchronousTestCase):
