@@ -6,23 +6,82 @@ An engine's modules are imported when it is chosen: nobody else needs them, and 
 from __future__ import annotations
 
 import random
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from coname.configuration.settings import EtcdSettings, ReplicaSettings
-from coname.interfaces import IKeyValueStore, ILogReplicator
+from coname.configuration.listen import parse
+from coname.configuration.settings import EtcdSettings, Listener, ReplicaSettings
+from coname.core.times import to_seconds
+from coname.interfaces import IKeyValueStore, ILogReplicator, ITransferReceiver
 from coname.replication.single import RunInThread, SingleLog
+
+Blocking = Callable[..., Awaitable[Any]]
+
+
+def prepare(settings: ReplicaSettings) -> None:
+    """Before the database is opened: finish what the engine has begun with it.
+
+    :raises coname.errors.Corrupt: that is damaged.
+    """
+    if settings.etcd is None and settings.raft is not None:
+        from coname.replication.raft_folders import Folders
+
+        Folders(settings.data_folder).finish()
 
 
 def make_log(
-    settings: ReplicaSettings, store: IKeyValueStore, reactor: Any, run_in_thread: RunInThread
+    settings: ReplicaSettings,
+    store: IKeyValueStore,
+    reactor: Any,
+    run_in_thread: Blocking,
+    begin_anew: Callable[[], None],
 ) -> ILogReplicator:
     """The engine for `settings`, not started.
 
     :param store: the replica's database, in which an engine may have a table of its own.
+    :param begin_anew: see `coname.assembly.make_parts`.
     """
     if settings.etcd is not None:
         return _etcd_log(settings, settings.etcd, store, reactor, run_in_thread)
+    if settings.raft is not None:
+        return _raft_log(settings, settings.raft, store, reactor, run_in_thread, begin_anew)
     return SingleLog(store, run_in_thread)
+
+
+def _raft_log(
+    settings: ReplicaSettings,
+    raft: Listener,
+    store: IKeyValueStore,
+    reactor: Any,
+    run_in_thread: Blocking,
+    begin_anew: Callable[[], None],
+) -> ILogReplicator:
+    from coname.keyserver.copying import DatabaseCopies
+    from coname.protocols.replication_pb import ReplicaNetwork
+    from coname.replication.raft_folders import Folders
+    from coname.replication.raft_log import HEARTBEAT_SECONDS, RaftLog, RaftLogSettings
+    from coname.replication.raft_snapshots import DatabaseSnapshots
+
+    members = {one.id: parse(one.raft_addr) for one in settings.message.keyserver_config.initial_replicas}
+    heartbeat = to_seconds(settings.message.raft_heartbeat) or HEARTBEAT_SECONDS
+    cache_bytes = settings.limits.cache_bytes // 8
+    copies = DatabaseCopies(store, settings.realm, settings.replica_policy, settings.tree_nonce, cache_bytes)
+    folders = Folders(settings.data_folder)
+
+    def make_network(received: Callable[[int, bytes], None], receiver: ITransferReceiver) -> ReplicaNetwork:
+        return ReplicaNetwork(
+            settings.replica_id, raft.address, members, raft.tls, reactor, received, receiver, heartbeat=2 * heartbeat
+        )
+
+    return RaftLog(
+        RaftLogSettings(settings.replica_id, tuple(members), heartbeat),
+        folders.open_log,
+        make_network,
+        reactor,
+        run_in_thread,
+        random.SystemRandom(),
+        DatabaseSnapshots(folders, copies, reactor, run_in_thread, begin_anew),
+    )
 
 
 def _etcd_log(

@@ -3,40 +3,29 @@
 ``twistd`` forks to become a daemon after `makeService`, and neither LevelDB's lock nor gRPC's threads survive a fork.
 So the configuration is read and checked in `Options`, and everything else is opened in ``startService``, bottom up: the
 database, the replica, and then the fronts. It is closed top down: the fronts finish what they can answer, then the
-replica leaves the log, then the database is closed.
+replica leaves the log, then the database is closed. When another replica's database has taken the place of this one's,
+everything below the fronts is closed and opened again.
 """
 
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from twisted.application.service import IService
-from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
-from twisted.internet.threads import deferToThreadPool
+from twisted.internet.defer import Deferred, DeferredLock, gatherResults, maybeDeferred, succeed
 from twisted.logger import Logger
 from twisted.python import usage
 
 from coname import garbage
+from coname.assembly import make_parts, open_store
 from coname.config import ReplicaSettings, load_replica
-from coname.core.signatures import SigningKey
-from coname.core.types import KeyId
 from coname.core.vrf import suite
-from coname.engines import make_log
-from coname.errors import Misconfigured
+from coname.errors import Misconfigured, Unavailable
+from coname.interfaces import IAdministration
 from coname.keyserver.administration import Administration, VerifierStream
-from coname.keyserver.admission import Admission, Registration
-from coname.keyserver.epochs import EpochIntervals
-from coname.keyserver.indices import Indices
-from coname.keyserver.lookups import Lookups
-from coname.keyserver.machine import StateMachine
-from coname.keyserver.replica import Parts, Replica, Timing
-from coname.keyserver.verified import RememberedSignatures
-from coname.keyserver.verifiers import KnownSigners, Verifiers
-from coname.keyserver.warming import Warming, warm_newest
-from coname.messages.client_pb2 import AuthorizationPolicy
+from coname.keyserver.current import BETWEEN, CurrentAdministration, CurrentReplica
 from coname.messages.config_pb2 import RealmConfig
 from coname.process import ProcessService, install_reactor
 from coname.protocols.grpc_public import GrpcService
@@ -44,8 +33,9 @@ from coname.protocols.grpc_verification import VerificationService
 from coname.protocols.hkp import HkpService
 from coname.protocols.https import HttpsService
 from coname.protocols.manhole import ManholeService
-from coname.storage.leveldb import LevelDBStore
-from coname.storage.tree import MerkleTree
+from coname.running import RunningReplica
+
+__all__ = ["KeyserverService", "Options", "makeService", "make_parts", "open_store"]
 
 
 class Options(usage.Options):
@@ -62,24 +52,8 @@ class Options(usage.Options):
         install_reactor()
         try:
             self.settings = load_replica(self["config"])
-            refuse_what_is_missing(self.settings)
         except Misconfigured as error:
             raise usage.UsageError(f"{self['config']}:\n  " + "\n  ".join(error.mistakes)) from error
-
-
-def refuse_what_is_missing(settings: ReplicaSettings) -> None:
-    """Configurations may ask for what this version does not do; better to say so than to run without it.
-
-    :raises Misconfigured: the realm has several replicas.
-    """
-    replicas = len(settings.message.keyserver_config.initial_replicas)
-    if replicas > 1:
-        raise Misconfigured(
-            [
-                f"keyserver_config.initial_replicas: there are {replicas}, but this version runs realms of one replica "
-                "only: they would wait for each other's signatures for ever"
-            ]
-        )
 
 
 def missing_proofs(settings: ReplicaSettings) -> list[str]:
@@ -113,7 +87,7 @@ class Front(Protocol):
 class KeyserverService(ProcessService):
     """A replica and its fronts, from opening the database to closing it.
 
-    :ivar replica: the replica, while the service runs.
+    :ivar current: the replica, while the service runs.
     :ivar fronts: what listens, by name.
     """
 
@@ -123,36 +97,30 @@ class KeyserverService(ProcessService):
     def __init__(self, settings: ReplicaSettings, reactor: Any) -> None:
         super().__init__(reactor)
         self._settings = settings
-        self._store: LevelDBStore | None = None
-        self.replica: Replica | None = None
+        self.current = CurrentReplica(settings.realm)
         self.fronts: dict[str, Front] = {}
-        self._warming: Warming | None = None
+        self._running: RunningReplica | None = None
+        self._turns = DeferredLock()  # starting, beginning anew, stopping: one after the other
+        self._stopping = False
 
     async def stop(self) -> None:
         """The fronts first, then the replica, then the database."""
+        self._stopping = True
         await gatherResults([maybeDeferred(front.stopService) for front in self.fronts.values()])
-        if self._warming is not None:
-            await self._warming.stop()
-        if self.replica is not None:
-            await self.replica.stop()
-        if self._store is not None:
-            self._store.close()
+        await self._turns.run(self._close)
         self._log.info("The keyserver of {realm} has stopped", realm=self._settings.realm)
 
     async def start(self) -> None:
         """The database, the replica, then the fronts."""
         for warning in [*self._settings.warnings, *missing_proofs(self._settings)]:
             self._log.warn("{path}: {warning}", path=self._settings.path, warning=warning)
-        self._store = open_store(self._settings)
-        parts = make_parts(self._settings, self._store, self._reactor)
-        self.replica = replica = Replica(parts)
-        await replica.start()
-        self._answer_signals(replica)
-        self.fronts = make_fronts(self._settings, parts, replica, self._reactor)
+        await self._turns.run(self._open)
+        self._answer_signals()
+        self.fronts = make_fronts(self._settings, self.current, self._administration, self._reactor)
         for front in self.fronts.values():
             front.startService()
-        self._warming = Warming(warm_newest(parts.store, parts.tree), self._reactor)
-        self._warming.start()
+        if self._running is not None:
+            self._running.warm()
         garbage.calm()
         self._log.info(
             "The keyserver of {realm} is up: {fronts}",
@@ -160,60 +128,56 @@ class KeyserverService(ProcessService):
             fronts=", ".join(f"{name} on port {front.port}" for name, front in self.fronts.items()),
         )
 
-    def _answer_signals(self, replica: Replica) -> None:
+    def _open(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._open_replica())
+
+    async def _open_replica(self) -> None:
+        self._running = RunningReplica(self._settings, self._reactor, self._begin_anew)
+        await self._running.open()
+        self.current.set(self._running.replica)
+
+    def _close(self) -> Deferred[None]:
+        self.current.set(None)
+        running, self._running = self._running, None
+        return succeed(None) if running is None else Deferred.fromCoroutine(running.close())
+
+    def _begin_anew(self) -> None:
+        """Another database lies ready; the fronts stay."""
+        self._log.info("Another replica's database takes the place of this one's")
+        self._turns.run(self._exchange).addErrback(self._failed)
+
+    def _exchange(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._exchange_replica())
+
+    async def _exchange_replica(self) -> None:
+        if self._stopping:
+            return  # the next start will find it
+        await self._close()
+        await self._open_replica()
+        if self._running is not None:
+            self._running.warm()
+
+    def _administration(self, streams: Callable[[], Iterable[VerifierStream]]) -> IAdministration:
+        """What the operator may do with the present replica."""
+        if self._running is None:
+            raise Unavailable(BETWEEN)
+        parts = self._running.parts
+        return Administration(self._running.replica, parts.store, parts.log, streams)
+
+    def _answer_signals(self) -> None:
         def turn(number: int, frame: object) -> None:
-            replica.inRotation = number == signal.SIGUSR2
+            self.current.inRotation = number == signal.SIGUSR2
 
         signal.signal(signal.SIGUSR1, turn)
         signal.signal(signal.SIGUSR2, turn)
 
 
-def open_store(settings: ReplicaSettings) -> LevelDBStore:
-    """The replica's database, made if it is not there yet."""
-    return LevelDBStore(settings.data_folder, create=True, cache_bytes=settings.limits.cache_bytes // 8)
+Administer = Callable[[Callable[[], Iterable[VerifierStream]]], IAdministration]
 
 
-def make_parts(settings: ReplicaSettings, store: LevelDBStore, reactor: Any) -> Parts:
-    """What a replica on `store` is made of, as `settings` say."""
-
-    def run_in_thread(function: Callable[..., None], *arguments: object) -> Deferred[None]:
-        return deferToThreadPool(reactor, reactor.getThreadPool(), function, *arguments)
-
-    verify = RememberedSignatures()
-    tree = MerkleTree(store, settings.tree_nonce, settings.limits.cache_bytes * 3 // 4)
-    indices = Indices(store, suite(settings.suite), settings.vrf_secret)
-    verifiers = Verifiers(settings.verifiers, settings.replica_policy.public_keys, settings.verification_policy, verify)
-    registration = Registration(settings.message.keyserver_config.registration_policy, settings.domains)
-    intervals = EpochIntervals(
-        settings.min_epoch_interval, settings.max_epoch_interval, settings.proposal_retry_interval
-    )
-    machine = StateMachine(store, settings.realm, tree, settings.replica_policy, verifiers, verify)
-    configured = [*settings.replica_policy.public_keys, *settings.verification_policy.public_keys, *settings.verifiers]
-    signers = KnownSigners(configured, None if settings.verifiers else machine.resumed().frontier.has_signed)
-    return Parts(
-        realm=settings.realm,
-        store=store,
-        log=make_log(settings, store, reactor, run_in_thread),
-        tree=tree,
-        machine=machine,
-        lookups=Lookups(store, tree, indices.find, settings.lagging_verifier_scan, settings.limits.cache_bytes // 8),
-        admission=Admission(store, indices, settings.limits, registration, verify, signers),
-        verifiers=verifiers,
-        signing_key=settings.signing_key,
-        signer=signer_of(settings.signing_key, settings.replica_policy),
-        timing=Timing(reactor, time.time_ns, intervals, settings.client_timeout),
-        run_in_thread=run_in_thread,
-        most_pending=settings.limits.pending_updates,
-    )
-
-
-def signer_of(key: SigningKey, policy: AuthorizationPolicy) -> KeyId:
-    """The id that `policy` has `key` under; by convention, and where it is not there at all, the key's own."""
-    found = (signer for signer, public in policy.public_keys.items() if public.ed25519 == key.public)
-    return KeyId(next(found, key.key_id))
-
-
-def make_fronts(settings: ReplicaSettings, parts: Parts, replica: Replica, reactor: Any) -> dict[str, Front]:
+def make_fronts(
+    settings: ReplicaSettings, replica: CurrentReplica, administer: Administer, reactor: Any
+) -> dict[str, Front]:
     """Everything that listens, as configured, not started yet."""
     fronts: dict[str, Front] = {}
     limits = settings.limits
@@ -241,7 +205,7 @@ def make_fronts(settings: ReplicaSettings, parts: Parts, replica: Replica, react
     if settings.manhole is not None:
         manhole = settings.manhole
         fronts["manhole"] = ManholeService(
-            Administration(replica, parts.store, parts.log, streams),
+            CurrentAdministration(replica, lambda: administer(streams)),
             manhole.host_key,
             manhole.authorized_keys,
             manhole.address.host,

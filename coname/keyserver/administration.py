@@ -19,6 +19,7 @@ from coname.keyserver import tables
 from coname.keyserver.answers import Answer
 from coname.keyserver.replica import Replica
 from coname.messages.client_pb2 import LookupRequest
+from coname.replication.status import ILogStatus
 
 MOST_NAMED = 8
 """Signers of an epoch that are named in its row; the others are counted."""
@@ -72,6 +73,7 @@ class Administration:
             "verifier log": f"{state.verifier_log_length} steps",
             "verifiers": self._verifier_counts(),
             "log entries applied": state.applied_index,
+            **(self._log.status() if ILogStatus.providedBy(self._log) else {}),
             "memory at most": f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB",
         }
 

@@ -14,13 +14,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
-from coname import service
+from coname import assembly
+from coname.assembly import make_parts, open_store
 from coname.core import heads
 from coname.core.hashes import summary_hash
 from coname.core.types import Epoch
 from coname.keyserver import tables
 from coname.keyserver.replica import Replica
-from coname.service import make_parts, open_store
 from coname.storage.tracing import Fault, TracingStore
 from tests.keyserver.harness import at_once
 from tests.system.processes import KeyserverProcess, Owner, Stub, wait_for
@@ -140,7 +140,7 @@ class BetweenDelimiterAndSignatureTests(TestCase):
 
         store = open_store(keyserver.settings)
         tracing = TracingStore(store, [])
-        self.patch(service, "deferToThreadPool", lambda reactor, pool, function, *args: at_once(function, *args))
+        self.patch(assembly, "deferToThreadPool", lambda reactor, pool, function, *args: at_once(function, *args))
         clock = ClockReactor()
         parts = make_parts(keyserver.settings, tracing, clock)
         # first the delimiter's log entry, then its state; the signature's log entry is lost with the process

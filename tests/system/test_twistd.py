@@ -63,12 +63,6 @@ class StartTests(ProcessCase):
             self.assertIn(path, done.stdout + done.stderr)
         self.assertFalse(self.keyserver.settings_free_data_folder().exists())
 
-    def test_several_replicas_are_refused_while_there_is_no_cluster(self) -> None:
-        three = KeyserverProcess(Path(self.enterContext(tempfile.TemporaryDirectory())), replicas=3)
-        done = self.run_twistd("--nodaemon", "--pidfile=", "coname", f"--config={three.config}")
-        self.assertEqual(done.returncode, 1)
-        self.assertIn("initial_replicas", done.stdout + done.stderr)
-
     def test_second_process_on_the_same_database_says_so_and_fails(self) -> None:
         self.keyserver.start()
         done = self.run_twistd("--nodaemon", "--pidfile=", "coname", f"--config={self.keyserver.config}")

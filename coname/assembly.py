@@ -1,0 +1,82 @@
+"""What a replica is made of, as its configuration says: put together, nothing started."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
+
+from coname.configuration.settings import ReplicaSettings
+from coname.core.signatures import SigningKey
+from coname.core.types import KeyId
+from coname.core.vrf import suite
+from coname.engines import make_log
+from coname.keyserver.admission import Admission, Registration
+from coname.keyserver.epochs import EpochIntervals
+from coname.keyserver.indices import Indices
+from coname.keyserver.lookups import Lookups
+from coname.keyserver.machine import StateMachine
+from coname.keyserver.replica import Parts, Timing
+from coname.keyserver.verified import RememberedSignatures
+from coname.keyserver.verifiers import KnownSigners, Verifiers
+from coname.messages.client_pb2 import AuthorizationPolicy
+from coname.storage.leveldb import LevelDBStore
+from coname.storage.tree import MerkleTree
+
+
+def open_store(settings: ReplicaSettings) -> LevelDBStore:
+    """The replica's database, made if it is not there yet."""
+    return LevelDBStore(settings.data_folder, create=True, cache_bytes=settings.limits.cache_bytes // 8)
+
+
+def _not_anew() -> None:
+    raise RuntimeError("another database was installed, and nobody begins anew with it")
+
+
+def make_parts(
+    settings: ReplicaSettings, store: LevelDBStore, reactor: Any, begin_anew: Callable[[], None] = _not_anew
+) -> Parts:
+    """What a replica on `store` is made of, as `settings` say.
+
+    :param begin_anew: called in the reactor when another database has taken this one's place: the replica is to be
+        stopped, `store` closed, and both made again.
+    """
+
+    def run_in_thread(function: Callable[..., Any], *arguments: object) -> Deferred[Any]:
+        return deferToThreadPool(reactor, reactor.getThreadPool(), function, *arguments)
+
+    verify = RememberedSignatures()
+    tree = MerkleTree(store, settings.tree_nonce, settings.limits.cache_bytes * 3 // 4)
+    indices = Indices(store, suite(settings.suite), settings.vrf_secret)
+    verifiers = Verifiers(settings.verifiers, settings.replica_policy.public_keys, settings.verification_policy, verify)
+    registration = Registration(settings.message.keyserver_config.registration_policy, settings.domains)
+    intervals = EpochIntervals(
+        settings.min_epoch_interval, settings.max_epoch_interval, settings.proposal_retry_interval
+    )
+    machine = StateMachine(store, settings.realm, tree, settings.replica_policy, verifiers, verify)
+    configured = [*settings.replica_policy.public_keys, *settings.verification_policy.public_keys, *settings.verifiers]
+    signers = KnownSigners(configured, None if settings.verifiers else machine.resumed().frontier.has_signed)
+    return Parts(
+        realm=settings.realm,
+        store=store,
+        log=make_log(settings, store, reactor, run_in_thread, begin_anew),
+        tree=tree,
+        machine=machine,
+        lookups=Lookups(store, tree, indices.find, settings.lagging_verifier_scan, settings.limits.cache_bytes // 8),
+        admission=Admission(store, indices, settings.limits, registration, verify, signers),
+        verifiers=verifiers,
+        signing_key=settings.signing_key,
+        signer=signer_of(settings.signing_key, settings.replica_policy),
+        timing=Timing(reactor, time.time_ns, intervals, settings.client_timeout),
+        run_in_thread=run_in_thread,
+        most_pending=settings.limits.pending_updates,
+    )
+
+
+def signer_of(key: SigningKey, policy: AuthorizationPolicy) -> KeyId:
+    """The id that `policy` has `key` under; by convention, and where it is not there at all, the key's own."""
+    found = (signer for signer, public in policy.public_keys.items() if public.ed25519 == key.public)
+    return KeyId(next(found, key.key_id))
