@@ -237,7 +237,10 @@ class ReplicaNetwork(Service):
 
     def _changed(self, peer: int, connected: bool) -> None:
         for listener in self._listeners:
-            listener(peer, connected)
+            try:
+                listener(peer, connected)
+            except Exception:  # a listener's own mistake shall be seen, and keep no connection from being made again
+                self.log.failure("A listener for connections, on replica {peer:x}", peer=peer)
 
     def _set(self, peer: int, address: Address) -> None:
         known = self._peers.get(peer)

@@ -142,6 +142,27 @@ class ConnectionsTests(ReplicationCase):
         await self.until(lambda: moved.heard)
         self.assertEqual(moved.heard, [(1, b"there")])
 
+    async def test_who_listens_for_connections_and_fails_keeps_none_from_being_made_again(self) -> None:
+        first, _ = await self.pair()
+        first.network.onConnectionChange(lambda peer, connected: 1 // 0)
+        first.network._peers[2].outgoing._session.cut()  # type: ignore[union-attr]
+        await self.until(lambda: first.changes[1:] == [(2, False), (2, True)])
+        await first.network.stopService()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 3)
+
+    async def test_attempts_are_further_and_further_apart_up_to_a_bound(self) -> None:
+        clock = Clock()
+        lone = self.replica(1, {2: NOWHERE}, clock=clock, random=lambda: 1.0)
+        counters = lone.network.counters(2)
+        assert counters is not None
+        waits = []
+        for number in range(1, 9):
+            await self.until(lambda number=number: counters.failed_dials == number and clock.getDelayedCalls())
+            [call] = clock.getDelayedCalls()
+            waits.append(round(call.getTime() - clock.seconds(), 3))
+            clock.advance(waits[-1])
+        self.assertEqual(waits, [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0])
+
     async def test_it_stops_though_nobody_ever_answered(self) -> None:
         lone = self.replica(1, {2: NOWHERE, 3: NOWHERE})
         await lone.network.stopService()

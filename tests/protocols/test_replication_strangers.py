@@ -290,6 +290,24 @@ class GarbageTests(StrangersCase):
         await port.stopListening()
 
 
+class PressureTests(StrangersCase):
+    async def test_who_does_not_read_what_it_is_answered_is_not_read(self) -> None:
+        guest = await self.guest(self.one)
+        session: Any = self.one.network._peers[2].incoming
+        session._broker.pauseProducing()  # as TCP does when its buffer is full
+        guest.call(b"receive", b"one")
+        await self.until(lambda: self.one.network.refusals.total["SILENT"])
+        self.assertEqual(self.one.heard, [])
+
+    async def test_who_reads_again_is_read_again(self) -> None:
+        guest = await self.guest(self.one)
+        session: Any = self.one.network._peers[2].incoming
+        session._broker.pauseProducing()
+        guest.call(b"receive", b"one")
+        session._broker.resumeProducing()
+        await self.until(lambda: self.one.heard)
+
+
 class HalfOpenTests(ReplicationCase):
     async def test_a_peer_that_falls_silent_is_noticed_from_both_ends(self) -> None:
         """A relay between two replicas stops passing anything on, and closes nothing, as a machine without power."""
