@@ -12,7 +12,7 @@ Rules of this room, which `tests/core/test_imports.py` holds it to:
 
 Where to look: `lookup` is the verification of an answer, and reads as protocol section 8 does; `policies` is the
 validity of an update (section 6); `proofs` and `nodes` are the tree (section 5); `vrf` is the private index (section
-4); `heads` is the epoch head (section 7); `evidence` judges who broke the rules, with
-`partial_tree`, the part of a tree that proofs show, and `transcripts`; `hashes`, `signatures`, `quorums`, `times`, `addresses`, `text`, `wire` and
+4); `heads` is the epoch head (section 7); `evidence` judges who broke the rules, with `partial_tree`, the part of a
+tree that proofs show, and `transcripts`; `hashes`, `signatures`, `quorums`, `times`, `addresses`, `text`, `wire` and
 `types` are what these are made of.
 """

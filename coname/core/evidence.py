@@ -1,7 +1,7 @@
 """Evidence bundles: who is proven to have broken which rule.
 
 `judge` is what convinces a third person, who has nothing but the realm's configuration: everything that it says follows
-from signatures and hashes in the bundle. `evidence_material` checks them, and has the first rules; the rules of guilt
+from signatures and hashes in the bundle. `evidence_material` checks them, `evidence_facts` is what comes of that, and the rules of guilt
 are in `evidence_heads`, `evidence_steps` and `evidence_entries`.
 
 Rules of this file:
@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 
 from coname.core import evidence_entries, evidence_heads, evidence_material, times
 from coname.core.evidence_bounds import FORMAT, Budget, TooMuch
+from coname.core.evidence_facts import OtherRealm
 from coname.core.evidence_files import read_bundle, write_bundle
-from coname.core.evidence_material import OtherRealm
 from coname.core.evidence_steps import StepRules
 from coname.core.evidence_words import Finding
 from coname.core.text import quoted
@@ -30,7 +30,7 @@ from coname.errors import ProofInvalid
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from coname.core.evidence_material import Material
+    from coname.core.evidence_facts import Material
     from coname.messages.config_pb2 import RealmConfig
     from coname.messages.evidence_pb2 import EvidenceBundle
 

@@ -19,7 +19,7 @@ from coname.messages.client_pb2 import Entry
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from coname.core.evidence_material import KnownEntry, Material
+    from coname.core.evidence_facts import KnownEntry, Material
 
 
 def gone_back(material: Material, realm: str) -> Iterator[Finding]:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from coname.core.evidence_material import OtherRealm
+from coname.core.evidence_facts import OtherRealm
 from coname.core.evidence_words import Finding, describe, finding, moment
 from coname.core.text import hexed, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from coname.core.evidence_material import KnownHead, Material
+    from coname.core.evidence_facts import KnownHead, Material
 
 
 def two_heads(material: Material, realm: str) -> Iterator[Finding]:

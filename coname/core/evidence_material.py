@@ -14,111 +14,27 @@ Rules of this file:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from google.protobuf.message import DecodeError
 
 from coname.core import times, transcripts
 from coname.core.evidence_bounds import MAX_DIFFERENT_HEADS, Budget, TooMuch, check_bounds
+from coname.core.evidence_facts import KnownEntry, KnownHead, KnownTranscript, Material, damaged
 from coname.core.hashes import entry_hash, summary_hash
 from coname.core.partial_tree import PartialTree
 from coname.core.proofs import TreeProofParts
 from coname.core.signatures import PUBLIC_KEY_SIZE
 from coname.core.types import Index
-from coname.errors import ProofInvalid
 from coname.messages.client_pb2 import Entry, EpochHead, TimestampedEpochHead
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from coname.messages.client_pb2 import AuthorizationPolicy, SignedEntryUpdate, SignedEpochHead
+    from coname.messages.client_pb2 import AuthorizationPolicy, SignedEpochHead
     from coname.messages.config_pb2 import RealmConfig
     from coname.messages.evidence_pb2 import EvidenceBundle, ProvenEntry
-    from coname.messages.verification_pb2 import SignedTranscript, Transcript
-
-STEP = "evidence"
-
-
-def damaged(sentence: str) -> ProofInvalid:
-    """The error for a bundle that cannot be used."""
-    return ProofInvalid(STEP, sentence)
-
-
-class OtherRealm(ProofInvalid):
-    """The bundle is, in part, about another realm."""
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__(STEP, sentence)
-
-
-@dataclass(frozen=True, slots=True)
-class KnownHead:
-    """One EpochHead, however many have signed it, each in a wrapping with its own time.
-
-    :ivar issued: its issue time, in nanoseconds since 1970; None where that is no time.
-    :ivar previous: its previous_summary_hash, as it stands.
-    :ivar summary: what the next head would say of it.
-    :ivar signers: whose signatures over it the bundle holds.
-    """
-
-    realm: str
-    epoch: int
-    root_hash: bytes
-    issued: int | None
-    previous: bytes
-    summary: bytes
-    signers: frozenset[int]
-
-
-@dataclass(frozen=True, slots=True)
-class KnownTranscript:
-    """A signed transcript, and the head that it covers."""
-
-    message: Transcript
-    head: KnownHead
-    signers: frozenset[int]
-
-
-@dataclass(frozen=True, slots=True)
-class KnownEntry:
-    """What the tree of a head holds at an index.
-
-    :ivar entry: None where it is proven that there is none.
-    """
-
-    head: KnownHead
-    index: Index
-    entry: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class Material:
-    """A bundle's content.
-
-    :ivar heads: by summary, in the bundle's order.
-    :ivar vouchers: for each summary, who vouches for that head: whoever has signed it, or a transcript of it, or a
-        head that follows it. By the hash in it, a head's signer stands for all heads before.
-    :ivar trees: what `entries` show of the trees, by the summary of their head.
-    :ivar loose: a sentence on an entry that belongs to nothing else in the bundle; empty if there is none. A proof that
-        there is nothing at an index proves the same of indices beside it, so that somebody may have changed it.
-    """
-
-    heads: Mapping[bytes, KnownHead]
-    transcripts: Sequence[KnownTranscript]
-    updates: Sequence[SignedEntryUpdate]
-    entries: Sequence[KnownEntry]
-    vouchers: Mapping[bytes, frozenset[int]]
-    trees: Mapping[bytes, PartialTree]
-    loose: str
-
-    def vouch(self, *heads: KnownHead) -> frozenset[int]:
-        """Who vouches for each of `heads`."""
-        return frozenset.intersection(*(self.vouchers[head.summary] for head in heads))
-
-    def parent(self, head: KnownHead) -> KnownHead | None:
-        """The head that `head` follows, if the bundle holds it."""
-        return self.heads.get(head.previous)
+    from coname.messages.verification_pb2 import SignedTranscript
 
 
 def check(realm: RealmConfig, bundle: EvidenceBundle, budget: Budget) -> Material:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from coname.core.evidence_bounds import Budget
-    from coname.core.evidence_material import KnownHead, KnownTranscript, Material
+    from coname.core.evidence_facts import KnownHead, KnownTranscript, Material
     from coname.messages.client_pb2 import SignedEntryUpdate
 
 _EMPTY = transcripts.updates_hash([])

@@ -10,7 +10,7 @@ from coname.core.text import hexed
 from coname.core.times import NANOSECONDS
 
 if TYPE_CHECKING:
-    from coname.core.evidence_material import KnownHead
+    from coname.core.evidence_facts import KnownHead
 
 
 class Finding(NamedTuple):
