@@ -1,8 +1,8 @@
 """Evidence bundles: who is proven to have broken which rule.
 
 `judge` is what convinces a third person, who has nothing but the realm's configuration: everything that it says follows
-from signatures and hashes in the bundle. `evidence_material` checks them, `evidence_facts` is what comes of that, and the rules of guilt
-are in `evidence_heads`, `evidence_steps` and `evidence_entries`.
+from signatures and hashes in the bundle. `evidence_material` checks them, `evidence_facts` is what comes of that, and
+the rules of guilt are in `evidence_heads`, `evidence_steps` and `evidence_entries`.
 
 Rules of this file:
 
