@@ -67,6 +67,13 @@ class Proposer:
         """The step took effect, or nobody waits for it any more."""
         self._wanted.pop(uid, None)
 
+    def hurry(self) -> None:
+        """What was proposed may be lost: propose everything that is wanted once more, now."""
+        now = self._clock.seconds()
+        for wanted in self._wanted.values():
+            wanted.proposed_at = now
+            self._enqueue(wanted.step)
+
     def stop(self) -> None:
         """Propose nothing any more."""
         self._wanted.clear()

@@ -136,7 +136,7 @@ class Replica:
         self._lookups.start(self.state, self._durable.frontier)
         self._closed_at = self._when_closed()
         await self._parts.log.start(self.state.applied_index)
-        self._parts.log.onLeaderChange(self._delimiter.reevaluate)
+        self._parts.log.onLeaderChange(self._leader_changed)
         self._running = Deferred.fromCoroutine(self._run())
         self.verification.start(self._durable)
         self._delimiter.reevaluate()
@@ -234,6 +234,14 @@ class Replica:
             pass
         except Exception as error:  # whatever it is, going on would mean computing something else than the others
             self._fail(error)
+
+    def _leader_changed(self) -> None:
+        """What was on its way to an earlier leader may be lost; waiting for the usual time would stop the epochs."""
+        if self._taking:
+            self._delimiter_proposed_at = self._signature_proposed_at = -inf
+            self._proposer.hurry()
+            self._delimiter.reevaluate()
+            self._signature.reevaluate()
 
     async def _apply(self, entry: CommittedEntry) -> None:
         applied = await run_in_slices(self._parts.machine.apply(entry), self._clock)

@@ -104,6 +104,7 @@ class RaftLog:
         self._ticker = LoopingCall(self._tick)
         self._ticker.clock = clock
         self._applied = 0
+        self._leader = 0  # the last that was known
         self._stopping: Deferred[None] | None = None
         self._stopped = False
 
@@ -165,7 +166,7 @@ class RaftLog:
         self._stopped = True
         self._delivery.end(reason)
         self._proposals.end(words)
-        self._set_leading(False)
+        self._set_leader(0, False)
 
     # what the keyserver uses
 
@@ -233,9 +234,9 @@ class RaftLog:
         if soft.restored is not None:
             self.failed(Corrupt(soft.restored))
             return
-        self._log.info("Raft: {role} in term {term}, leader {leader:x}", role=soft.role.value, **_words(soft))
-        self._set_leading(soft.role is Role.LEADER)
-        self.snapshots.leading(self.leading)
+        self._log.info("Raft: {role} in term {term}, leader {leader}", role=soft.role.value, **_words(soft))
+        self.snapshots.leading(soft.role is Role.LEADER)
+        self._set_leader(soft.leader, soft.role is Role.LEADER)
 
     def send_snapshots(self, peers: Sequence[int]) -> None:
         """See `Engine`."""
@@ -277,9 +278,12 @@ class RaftLog:
                 self._driver.unreachable(peer)
             self._driver.soon()
 
-    def _set_leading(self, leading: bool) -> None:
-        if leading != self.leading:
-            self.leading = leading
+    def _set_leader(self, leader: int, leading: bool) -> None:
+        """Listeners hear of every new leader, since what was passed on to the one before may be lost."""
+        changed = leading != self.leading or leader not in (0, self._leader)
+        self.leading = leading
+        self._leader = leader or self._leader
+        if changed:
             for listener in self._listeners:
                 listener()
 
@@ -293,8 +297,8 @@ class RaftLog:
             self._driver.compact(begin + gone)
 
 
-def _words(soft: SoftState) -> dict[str, int]:
-    return {"term": soft.term, "leader": soft.leader}
+def _words(soft: SoftState) -> dict[str, object]:
+    return {"term": soft.term, "leader": f"{soft.leader:x}" if soft.leader else "unknown"}
 
 
 def status_of(own: int, driver: Driver, store: RaftStore, network: ReplicaNetwork) -> Mapping[str, object]:

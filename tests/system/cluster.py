@@ -1,0 +1,236 @@
+"""Three real replicas of one realm on this machine, and clients that keep at them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import grpc
+
+from coname.config import load_client, load_replica
+from coname.configuration.init import InitOptions, initialise
+from coname.core import heads
+from coname.core.lookup import verify_lookup
+from coname.messages.client_pb2 import LookupRequest
+from coname.storage.leveldb import LevelDBStore
+from tests.ports import free_ports
+from tests.system.processes import PATIENCE, Owner, Stub, program, wait_for
+
+ROLE = re.compile(r"Raft: (\S+) in term (\d+)")
+
+
+class ReplicaProcess:
+    """One replica, and its process."""
+
+    def __init__(self, realm: Path, number: int) -> None:
+        self.folder = realm / f"replica{number}"
+        self.config = self.folder / "config.json"
+        self.log = realm.parent / f"replica{number}.log"
+        self.authority = realm / "client" / "ca.pem"
+        self.settings = load_replica(self.config)
+        assert self.settings.public is not None
+        self.address = str(self.settings.public.address)
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def begin(self) -> None:
+        """Start, and do not wait."""
+        words = [program("twistd"), "--nodaemon", "--pidfile=", "coname", f"--config={self.config}"]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(words, stdout=log, stderr=log, cwd=self.folder)
+
+    def channel(self) -> grpc.Channel:
+        credentials = grpc.ssl_channel_credentials(self.authority.read_bytes())
+        options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_reconnect_backoff_ms", 200)]
+        return grpc.secure_channel(self.address, credentials, options)
+
+    def newest_epoch(self) -> int:
+        """The newest epoch that it answers from; 0: it does not answer."""
+        with self.channel() as channel:
+            try:
+                proof = Stub(channel).lookup(LookupRequest(user_id="nobody@example.com"), timeout=2)
+            except grpc.RpcError:
+                return 0
+        return max(heads.parse(one.head).epoch for one in proof.ratifications)
+
+    def is_up(self) -> bool:
+        assert self.process is not None
+        if self.process.poll() is not None:
+            raise AssertionError(f"a replica ended:\n{self.log.read_text()[-3000:]}")
+        return self.newest_epoch() > 0
+
+    def role(self) -> tuple[int, str]:
+        """Its newest term and what it is in it, as far as its log says."""
+        found = ROLE.findall(self.log.read_text()) if self.log.exists() else []
+        return (int(found[-1][1]), found[-1][0]) if found else (0, "")
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def signal(self, number: int) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def stop(self) -> int:
+        self.signal(signal.SIGTERM)
+        assert self.process is not None
+        return self.process.wait(PATIENCE)
+
+    def clean_up(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+class Cluster:
+    """A realm of `size` replicas, in `folder`.
+
+    :ivar acknowledged: the addresses whose registration a replica has acknowledged, with a proof.
+    """
+
+    def __init__(
+        self, folder: Path, size: int = 3, configure: Callable[[dict[str, object]], None] | None = None
+    ) -> None:
+        options = InitOptions(
+            realm="testing",
+            domains=("example.com",),
+            replicas=size,
+            base_port=free_ports(),
+            insecure_skip_email_proof=True,
+        )
+        layout = initialise(folder / "realm", options)
+        for path in layout.replicas:
+            if configure is not None:
+                content = json.loads(path.read_text())
+                configure(content)
+                path.write_text(json.dumps(content))
+        self.realm = load_client(layout.client).realms[0]
+        self.replicas = [ReplicaProcess(folder / "realm", number) for number in range(1, size + 1)]
+        self.acknowledged: list[str] = []
+        self._numbers = itertools.count(1)
+
+    def start(self) -> None:
+        for replica in self.replicas:
+            replica.begin()
+        self.wait_until_up()
+
+    def wait_until_up(self) -> None:
+        for replica in self.replicas:
+            wait_for(replica.is_up, f"{replica.folder.name} answers")
+
+    def leader(self) -> ReplicaProcess:
+        """Who leads, once somebody does."""
+        wait_for(lambda: any(replica.role()[1] == "leader" for replica in self.replicas), "somebody leads")
+        return max(self.replicas, key=lambda replica: (replica.role()[0], replica.role()[1] == "leader"))
+
+    def followers(self) -> list[ReplicaProcess]:
+        leader = self.leader()
+        return [replica for replica in self.replicas if replica is not leader]
+
+    def register(self, replica: ReplicaProcess, timeout: float = 20, keys: dict[str, bytes] | None = None) -> str:
+        """A new address, through `replica`; it is returned once that has acknowledged it with a proof."""
+        owner = Owner(f"user{next(self._numbers)}@example.com", replica.settings, self.realm)
+        with replica.channel() as channel:
+            proof = Stub(channel).update(owner.update(0, keys), timeout)
+        assert verify_lookup(self.realm, owner.user_id, proof, time.time()).entry is not None
+        self.acknowledged.append(owner.user_id)
+        return owner.user_id
+
+    def missing(self, replica: ReplicaProcess) -> list[str]:
+        """The acknowledged addresses that `replica` proves absent."""
+        found = []
+        with replica.channel() as channel:
+            for user_id in self.acknowledged:
+                proof = Stub(channel).lookup(LookupRequest(user_id=user_id))
+                if verify_lookup(self.realm, user_id, proof, time.time()).entry is None:
+                    found.append(user_id)
+        return found
+
+    def wait_until_agreed(self) -> None:
+        """Until nothing changes any more, and all have it."""
+        self.wait_until_up()
+        wait_for(lambda: len({replica.newest_epoch() for replica in self.replicas}) == 1, "all answer from one epoch")
+
+    def stop(self) -> None:
+        for replica in self.replicas:
+            replica.signal(signal.SIGTERM)
+        for replica in self.replicas:
+            assert replica.process is not None
+            replica.process.wait(PATIENCE)
+
+    def epochs(self) -> list[dict[bytes, bytes]]:
+        """Of each replica, stopped: the records of all its epochs."""
+        found = []
+        for replica in self.replicas:
+            store = LevelDBStore(replica.settings.data_folder, create=False)
+            found.append(dict(store.iterate(b"e", b"f")))
+            store.close()
+        return found
+
+    def clean_up(self) -> None:
+        for replica in self.replicas:
+            replica.clean_up()
+
+
+class Load:
+    """Clients that register through all replicas, and look up at some, until they are told to stop.
+
+    :param at: where lookups go, which must not fail.
+    :ivar begun: when each acknowledged registration was begun, and :ivar ended: when it was acknowledged.
+    :ivar failed_lookups: what went wrong with lookups.
+    """
+
+    def __init__(self, cluster: Cluster, at: list[ReplicaProcess], user_id: str, clients: int = 2) -> None:
+        self.times: list[tuple[float, float]] = []
+        self.failed_lookups: list[str] = []
+        self.lookups = 0
+        self._cluster = cluster
+        self._user_id = user_id
+        self._over = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._register, args=(replica,)) for replica in cluster.replicas * clients
+        ]
+        self._threads += [threading.Thread(target=self._look_up, args=(replica,)) for replica in at]
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def resumed_after(self, moment: float) -> float | None:
+        """Seconds from `moment` until the first acknowledgement of a registration that was begun after it."""
+        return min((end - moment for begin, end in self.times if begin > moment), default=None)
+
+    def _register(self, replica: ReplicaProcess) -> None:
+        while not self._over.is_set():
+            begun = time.monotonic()
+            try:
+                self._cluster.register(replica, timeout=6)
+            except grpc.RpcError:
+                self._over.wait(0.1)
+            else:
+                self.times.append((begun, time.monotonic()))
+
+    def _look_up(self, replica: ReplicaProcess) -> None:
+        with replica.channel() as channel:
+            stub = Stub(channel)
+            while not self._over.is_set():
+                try:
+                    stub.lookup(LookupRequest(user_id=self._user_id), timeout=2)
+                except grpc.RpcError as error:
+                    self.failed_lookups.append(f"{replica.folder.name}: {error}")
+                self.lookups += 1
+                self._over.wait(0.02)
