@@ -20,6 +20,7 @@ from twisted.logger import Logger
 from twisted.python import usage
 from twisted.python.failure import Failure
 
+from coname import resets
 from coname.errors import ConameError
 
 # gRPC would write a line of its own to standard error for each connection that a peer ends.
@@ -45,6 +46,7 @@ def install_reactor(command: str = "coname") -> None:
         asyncioreactor.install(loop)
         # Twisted asks the wall clock, and a step of that would hold back, or hurry, every timer by as much.
         sys.modules["twisted.internet.reactor"].seconds = time.monotonic  # type: ignore[attr-defined]
+        resets.watch(sys.modules["twisted.internet.reactor"])
     elif not isinstance(sys.modules["twisted.internet.reactor"], asyncioreactor.AsyncioSelectorReactor):
         raise usage.UsageError(WRONG_REACTOR.format(command=command))
 
