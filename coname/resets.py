@@ -2,7 +2,7 @@
 
 Where a peer resets a connection, and its bytes and the reset are seen at once (by a process that was stopped, or busy
 for some milliseconds), libuv reports an error that uvloop answers by watching the socket no more. Twisted is not told:
-the connection stays for ever, and writing to it raises `RuntimeError` (tried: uvloop 0.22; asyncio's own loop
+the connection stays for ever, and writing to it raises `RuntimeError` (tried: uvloop 0.23; asyncio's own loop
 tells). The socket itself remembers that it was reset, so it is asked.
 """
 
