@@ -8,7 +8,7 @@ import sys
 from twisted.trial.unittest import SynchronousTestCase
 
 SCRIPT = """
-import socket, struct, time
+import os, socket, struct, time
 from coname.process import install_reactor
 install_reactor()
 from twisted.internet import protocol, reactor
@@ -36,7 +36,7 @@ def reset():
 
 port = reactor.listenTCP(0, protocol.Factory.forProtocol(Protocol), interface="127.0.0.1")
 clients = [socket.create_connection(("127.0.0.1", port.getHost().port)) for _ in range(5)]
-reactor.callLater(20, reactor.stop)
+reactor.callLater(20, os._exit, 1)
 reactor.run()
 print(f"{len(lost)} of {len(made)} lost")
 """
