@@ -24,15 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x63oname/messages/raft.proto\x12\x05proto\"\xfa\x04\n\x0bRaftMessage\x12\x0e\n\x06sender\x18\x01 \x01(\x06\x12\x11\n\trecipient\x18\x02 \x01(\x06\x12\x13\n\x0bincarnation\x18\x03 \x01(\x06\x12\x0c\n\x04term\x18\x04 \x01(\x04\x12-\n\x0crecollection\x18\x05 \x01(\x0b\x32\x17.proto.RaftRecollection\x12.\n\x0cvote_request\x18\n \x01(\x0b\x32\x16.proto.RaftVoteRequestH\x00\x12,\n\x0bvote_answer\x18\x0b \x01(\x0b\x32\x15.proto.RaftVoteAnswerH\x00\x12#\n\x06\x61ppend\x18\x0c \x01(\x0b\x32\x11.proto.RaftAppendH\x00\x12\x30\n\rappend_answer\x18\r \x01(\x0b\x32\x17.proto.RaftAppendAnswerH\x00\x12)\n\theartbeat\x18\x0e \x01(\x0b\x32\x14.proto.RaftHeartbeatH\x00\x12\x36\n\x10heartbeat_answer\x18\x0f \x01(\x0b\x32\x1a.proto.RaftHeartbeatAnswerH\x00\x12\'\n\x08snapshot\x18\x10 \x01(\x0b\x32\x13.proto.RaftSnapshotH\x00\x12,\n\x0btimeout_now\x18\x11 \x01(\x0b\x32\x15.proto.RaftTimeoutNowH\x00\x12\'\n\x08proposal\x18\x12 \x01(\x0b\x32\x13.proto.RaftProposalH\x00\x12(\n\troll_call\x18\x13 \x01(\x0b\x32\x13.proto.RaftRollCallH\x00\x12,\n\x0broll_answer\x18\x14 \x01(\x0b\x32\x15.proto.RaftRollAnswerH\x00\x42\x06\n\x04\x62ody\"D\n\x10RaftRecollection\x12\x13\n\x0bincarnation\x18\x01 \x01(\x06\x12\x0c\n\x04term\x18\x02 \x01(\x04\x12\r\n\x05index\x18\x03 \x01(\x04\"Z\n\tRaftEntry\x12\x0c\n\x04term\x18\x01 \x01(\x04\x12\r\n\x05index\x18\x02 \x01(\x04\x12\"\n\x04kind\x18\x03 \x01(\x0e\x32\x14.proto.RaftEntryKind\x12\x0c\n\x04\x64\x61ta\x18\x04 \x01(\x0c\">\n\nRaftMember\x12\n\n\x02id\x18\x01 \x01(\x06\x12\x13\n\x0bincarnation\x18\x02 \x01(\x06\x12\x0f\n\x07learner\x18\x03 \x01(\x08\"4\n\x0eRaftMembership\x12\"\n\x07members\x18\x01 \x03(\x0b\x32\x11.proto.RaftMember\"Q\n\x13RaftMembershipEntry\x12)\n\nmembership\x18\x01 \x01(\x0b\x32\x15.proto.RaftMembership\x12\x0f\n\x07\x63ontext\x18\x02 \x01(\x0c\"e\n\x0fRaftVoteRequest\x12\r\n\x05trial\x18\x01 \x01(\x08\x12\x0e\n\x06\x66orced\x18\x02 \x01(\x08\x12\x0c\n\x04term\x18\x03 \x01(\x04\x12\x12\n\nlast_index\x18\x04 \x01(\x04\x12\x11\n\tlast_term\x18\x05 \x01(\x04\">\n\x0eRaftVoteAnswer\x12\r\n\x05trial\x18\x01 \x01(\x08\x12\x0f\n\x07granted\x18\x02 \x01(\x08\x12\x0c\n\x04term\x18\x03 \x01(\x04\"q\n\nRaftAppend\x12\x16\n\x0eprevious_index\x18\x01 \x01(\x04\x12\x15\n\rprevious_term\x18\x02 \x01(\x04\x12!\n\x07\x65ntries\x18\x03 \x03(\x0b\x32\x10.proto.RaftEntry\x12\x11\n\tcommitted\x18\x04 \x01(\x04\"Y\n\x10RaftAppendAnswer\x12\x0f\n\x07refused\x18\x01 \x01(\x08\x12\r\n\x05index\x18\x02 \x01(\x04\x12\x12\n\nhint_index\x18\x03 \x01(\x04\x12\x11\n\thint_term\x18\x04 \x01(\x04\"\"\n\rRaftHeartbeat\x12\x11\n\tcommitted\x18\x01 \x01(\x04\"\x15\n\x13RaftHeartbeatAnswer\"V\n\x0cRaftSnapshot\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x0c\n\x04term\x18\x02 \x01(\x04\x12)\n\nmembership\x18\x03 \x01(\x0b\x32\x15.proto.RaftMembership\"\x10\n\x0eRaftTimeoutNow\"\x1c\n\x0cRaftProposal\x12\x0c\n\x04\x64\x61ta\x18\x01 \x03(\x0c\"\x1f\n\x0cRaftRollCall\x12\x0f\n\x07session\x18\x01 \x01(\x06\"!\n\x0eRaftRollAnswer\x12\x0f\n\x07session\x18\x01 \x01(\x06\"e\n\rRaftHardState\x12\x0c\n\x04term\x18\x01 \x01(\x04\x12\x0c\n\x04vote\x18\x02 \x01(\x06\x12\x11\n\tcommitted\x18\x03 \x01(\x04\x12%\n\twitnesses\x18\x04 \x03(\x0b\x32\x12.proto.RaftWitness\"K\n\x0bRaftWitness\x12\n\n\x02id\x18\x01 \x01(\x06\x12\x13\n\x0bincarnation\x18\x02 \x01(\x06\x12\x0c\n\x04term\x18\x03 \x01(\x04\x12\r\n\x05index\x18\x04 \x01(\x04*E\n\rRaftEntryKind\x12\x0f\n\x0bRAFT_NORMAL\x10\x00\x12\x13\n\x0fRAFT_MEMBERSHIP\x10\x01\x12\x0e\n\nRAFT_EMPTY\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x63oname/messages/raft.proto\x12\x05proto\"\xfa\x04\n\x0bRaftMessage\x12\x0e\n\x06sender\x18\x01 \x01(\x06\x12\x11\n\trecipient\x18\x02 \x01(\x06\x12\x13\n\x0bincarnation\x18\x03 \x01(\x06\x12\x0c\n\x04term\x18\x04 \x01(\x04\x12-\n\x0crecollection\x18\x05 \x01(\x0b\x32\x17.proto.RaftRecollection\x12.\n\x0cvote_request\x18\n \x01(\x0b\x32\x16.proto.RaftVoteRequestH\x00\x12,\n\x0bvote_answer\x18\x0b \x01(\x0b\x32\x15.proto.RaftVoteAnswerH\x00\x12#\n\x06\x61ppend\x18\x0c \x01(\x0b\x32\x11.proto.RaftAppendH\x00\x12\x30\n\rappend_answer\x18\r \x01(\x0b\x32\x17.proto.RaftAppendAnswerH\x00\x12)\n\theartbeat\x18\x0e \x01(\x0b\x32\x14.proto.RaftHeartbeatH\x00\x12\x36\n\x10heartbeat_answer\x18\x0f \x01(\x0b\x32\x1a.proto.RaftHeartbeatAnswerH\x00\x12\'\n\x08snapshot\x18\x10 \x01(\x0b\x32\x13.proto.RaftSnapshotH\x00\x12,\n\x0btimeout_now\x18\x11 \x01(\x0b\x32\x15.proto.RaftTimeoutNowH\x00\x12\'\n\x08proposal\x18\x12 \x01(\x0b\x32\x13.proto.RaftProposalH\x00\x12(\n\troll_call\x18\x13 \x01(\x0b\x32\x13.proto.RaftRollCallH\x00\x12,\n\x0broll_answer\x18\x14 \x01(\x0b\x32\x15.proto.RaftRollAnswerH\x00\x42\x06\n\x04\x62ody\"D\n\x10RaftRecollection\x12\x13\n\x0bincarnation\x18\x01 \x01(\x06\x12\x0c\n\x04term\x18\x02 \x01(\x04\x12\r\n\x05index\x18\x03 \x01(\x04\"Z\n\tRaftEntry\x12\x0c\n\x04term\x18\x01 \x01(\x04\x12\r\n\x05index\x18\x02 \x01(\x04\x12\"\n\x04kind\x18\x03 \x01(\x0e\x32\x14.proto.RaftEntryKind\x12\x0c\n\x04\x64\x61ta\x18\x04 \x01(\x0c\">\n\nRaftMember\x12\n\n\x02id\x18\x01 \x01(\x06\x12\x13\n\x0bincarnation\x18\x02 \x01(\x06\x12\x0f\n\x07learner\x18\x03 \x01(\x08\"4\n\x0eRaftMembership\x12\"\n\x07members\x18\x01 \x03(\x0b\x32\x11.proto.RaftMember\"Q\n\x13RaftMembershipEntry\x12)\n\nmembership\x18\x01 \x01(\x0b\x32\x15.proto.RaftMembership\x12\x0f\n\x07\x63ontext\x18\x02 \x01(\x0c\"e\n\x0fRaftVoteRequest\x12\r\n\x05trial\x18\x01 \x01(\x08\x12\x0e\n\x06\x66orced\x18\x02 \x01(\x08\x12\x0c\n\x04term\x18\x03 \x01(\x04\x12\x12\n\nlast_index\x18\x04 \x01(\x04\x12\x11\n\tlast_term\x18\x05 \x01(\x04\">\n\x0eRaftVoteAnswer\x12\r\n\x05trial\x18\x01 \x01(\x08\x12\x0f\n\x07granted\x18\x02 \x01(\x08\x12\x0c\n\x04term\x18\x03 \x01(\x04\"\x81\x01\n\nRaftAppend\x12\x16\n\x0eprevious_index\x18\x01 \x01(\x04\x12\x15\n\rprevious_term\x18\x02 \x01(\x04\x12!\n\x07\x65ntries\x18\x03 \x03(\x0b\x32\x10.proto.RaftEntry\x12\x11\n\tcommitted\x18\x04 \x01(\x04\x12\x0e\n\x06stored\x18\x05 \x01(\x04\"Y\n\x10RaftAppendAnswer\x12\x0f\n\x07refused\x18\x01 \x01(\x08\x12\r\n\x05index\x18\x02 \x01(\x04\x12\x12\n\nhint_index\x18\x03 \x01(\x04\x12\x11\n\thint_term\x18\x04 \x01(\x04\"2\n\rRaftHeartbeat\x12\x11\n\tcommitted\x18\x01 \x01(\x04\x12\x0e\n\x06stored\x18\x02 \x01(\x04\"\x15\n\x13RaftHeartbeatAnswer\"V\n\x0cRaftSnapshot\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x0c\n\x04term\x18\x02 \x01(\x04\x12)\n\nmembership\x18\x03 \x01(\x0b\x32\x15.proto.RaftMembership\"\x10\n\x0eRaftTimeoutNow\"\x1c\n\x0cRaftProposal\x12\x0c\n\x04\x64\x61ta\x18\x01 \x03(\x0c\"\x1f\n\x0cRaftRollCall\x12\x0f\n\x07session\x18\x01 \x01(\x06\"!\n\x0eRaftRollAnswer\x12\x0f\n\x07session\x18\x01 \x01(\x06\"e\n\rRaftHardState\x12\x0c\n\x04term\x18\x01 \x01(\x04\x12\x0c\n\x04vote\x18\x02 \x01(\x06\x12\x11\n\tcommitted\x18\x03 \x01(\x04\x12%\n\twitnesses\x18\x04 \x03(\x0b\x32\x12.proto.RaftWitness\"K\n\x0bRaftWitness\x12\n\n\x02id\x18\x01 \x01(\x06\x12\x13\n\x0bincarnation\x18\x02 \x01(\x06\x12\x0c\n\x04term\x18\x03 \x01(\x04\x12\r\n\x05index\x18\x04 \x01(\x04*E\n\rRaftEntryKind\x12\x0f\n\x0bRAFT_NORMAL\x10\x00\x12\x13\n\x0fRAFT_MEMBERSHIP\x10\x01\x12\x0e\n\nRAFT_EMPTY\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'coname.messages.raft_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RAFTENTRYKIND']._serialized_start=1853
-  _globals['_RAFTENTRYKIND']._serialized_end=1922
+  _globals['_RAFTENTRYKIND']._serialized_start=1886
+  _globals['_RAFTENTRYKIND']._serialized_end=1955
   _globals['_RAFTMESSAGE']._serialized_start=38
   _globals['_RAFTMESSAGE']._serialized_end=672
   _globals['_RAFTRECOLLECTION']._serialized_start=674
@@ -49,26 +49,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RAFTVOTEREQUEST']._serialized_end=1138
   _globals['_RAFTVOTEANSWER']._serialized_start=1140
   _globals['_RAFTVOTEANSWER']._serialized_end=1202
-  _globals['_RAFTAPPEND']._serialized_start=1204
-  _globals['_RAFTAPPEND']._serialized_end=1317
-  _globals['_RAFTAPPENDANSWER']._serialized_start=1319
-  _globals['_RAFTAPPENDANSWER']._serialized_end=1408
-  _globals['_RAFTHEARTBEAT']._serialized_start=1410
-  _globals['_RAFTHEARTBEAT']._serialized_end=1444
-  _globals['_RAFTHEARTBEATANSWER']._serialized_start=1446
-  _globals['_RAFTHEARTBEATANSWER']._serialized_end=1467
-  _globals['_RAFTSNAPSHOT']._serialized_start=1469
-  _globals['_RAFTSNAPSHOT']._serialized_end=1555
-  _globals['_RAFTTIMEOUTNOW']._serialized_start=1557
-  _globals['_RAFTTIMEOUTNOW']._serialized_end=1573
-  _globals['_RAFTPROPOSAL']._serialized_start=1575
-  _globals['_RAFTPROPOSAL']._serialized_end=1603
-  _globals['_RAFTROLLCALL']._serialized_start=1605
-  _globals['_RAFTROLLCALL']._serialized_end=1636
-  _globals['_RAFTROLLANSWER']._serialized_start=1638
-  _globals['_RAFTROLLANSWER']._serialized_end=1671
-  _globals['_RAFTHARDSTATE']._serialized_start=1673
-  _globals['_RAFTHARDSTATE']._serialized_end=1774
-  _globals['_RAFTWITNESS']._serialized_start=1776
-  _globals['_RAFTWITNESS']._serialized_end=1851
+  _globals['_RAFTAPPEND']._serialized_start=1205
+  _globals['_RAFTAPPEND']._serialized_end=1334
+  _globals['_RAFTAPPENDANSWER']._serialized_start=1336
+  _globals['_RAFTAPPENDANSWER']._serialized_end=1425
+  _globals['_RAFTHEARTBEAT']._serialized_start=1427
+  _globals['_RAFTHEARTBEAT']._serialized_end=1477
+  _globals['_RAFTHEARTBEATANSWER']._serialized_start=1479
+  _globals['_RAFTHEARTBEATANSWER']._serialized_end=1500
+  _globals['_RAFTSNAPSHOT']._serialized_start=1502
+  _globals['_RAFTSNAPSHOT']._serialized_end=1588
+  _globals['_RAFTTIMEOUTNOW']._serialized_start=1590
+  _globals['_RAFTTIMEOUTNOW']._serialized_end=1606
+  _globals['_RAFTPROPOSAL']._serialized_start=1608
+  _globals['_RAFTPROPOSAL']._serialized_end=1636
+  _globals['_RAFTROLLCALL']._serialized_start=1638
+  _globals['_RAFTROLLCALL']._serialized_end=1669
+  _globals['_RAFTROLLANSWER']._serialized_start=1671
+  _globals['_RAFTROLLANSWER']._serialized_end=1704
+  _globals['_RAFTHARDSTATE']._serialized_start=1706
+  _globals['_RAFTHARDSTATE']._serialized_end=1807
+  _globals['_RAFTWITNESS']._serialized_start=1809
+  _globals['_RAFTWITNESS']._serialized_end=1884
 # @@protoc_insertion_point(module_scope)

@@ -123,16 +123,18 @@ class RaftVoteAnswer(_message.Message):
     def __init__(self, trial: _Optional[bool] = ..., granted: _Optional[bool] = ..., term: _Optional[int] = ...) -> None: ...
 
 class RaftAppend(_message.Message):
-    __slots__ = ("previous_index", "previous_term", "entries", "committed")
+    __slots__ = ("previous_index", "previous_term", "entries", "committed", "stored")
     PREVIOUS_INDEX_FIELD_NUMBER: _ClassVar[int]
     PREVIOUS_TERM_FIELD_NUMBER: _ClassVar[int]
     ENTRIES_FIELD_NUMBER: _ClassVar[int]
     COMMITTED_FIELD_NUMBER: _ClassVar[int]
+    STORED_FIELD_NUMBER: _ClassVar[int]
     previous_index: int
     previous_term: int
     entries: _containers.RepeatedCompositeFieldContainer[RaftEntry]
     committed: int
-    def __init__(self, previous_index: _Optional[int] = ..., previous_term: _Optional[int] = ..., entries: _Optional[_Iterable[_Union[RaftEntry, _Mapping]]] = ..., committed: _Optional[int] = ...) -> None: ...
+    stored: int
+    def __init__(self, previous_index: _Optional[int] = ..., previous_term: _Optional[int] = ..., entries: _Optional[_Iterable[_Union[RaftEntry, _Mapping]]] = ..., committed: _Optional[int] = ..., stored: _Optional[int] = ...) -> None: ...
 
 class RaftAppendAnswer(_message.Message):
     __slots__ = ("refused", "index", "hint_index", "hint_term")
@@ -147,10 +149,12 @@ class RaftAppendAnswer(_message.Message):
     def __init__(self, refused: _Optional[bool] = ..., index: _Optional[int] = ..., hint_index: _Optional[int] = ..., hint_term: _Optional[int] = ...) -> None: ...
 
 class RaftHeartbeat(_message.Message):
-    __slots__ = ("committed",)
+    __slots__ = ("committed", "stored")
     COMMITTED_FIELD_NUMBER: _ClassVar[int]
+    STORED_FIELD_NUMBER: _ClassVar[int]
     committed: int
-    def __init__(self, committed: _Optional[int] = ...) -> None: ...
+    stored: int
+    def __init__(self, committed: _Optional[int] = ..., stored: _Optional[int] = ...) -> None: ...
 
 class RaftHeartbeatAnswer(_message.Message):
     __slots__ = ()

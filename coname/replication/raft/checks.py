@@ -54,7 +54,7 @@ def _check_vote_request(message: RaftMessage, settings: Settings) -> None:
 def _check_append(message: RaftMessage, settings: Settings) -> None:
     append = message.append
     _bounded("index", append.previous_index)
-    _bounded("commit index", append.committed)
+    _bounded("commit index", max(append.committed, append.stored))
     if len(append.entries) > MOST_ENTRIES:
         raise MessageRefused(f"{len(append.entries)} entries in a message; {MOST_ENTRIES} are the most")
     _check_entries(append, message.term, settings)
@@ -86,7 +86,7 @@ def _check_append_answer(message: RaftMessage, settings: Settings) -> None:
 
 
 def _check_heartbeat(message: RaftMessage, settings: Settings) -> None:
-    _bounded("commit index", message.heartbeat.committed)
+    _bounded("commit index", max(message.heartbeat.committed, message.heartbeat.stored))
 
 
 def _check_snapshot(message: RaftMessage, settings: Settings) -> None:

@@ -47,16 +47,27 @@ class Feeding:
         """Who was heard from since this was last asked."""
         active = [peer for peer, progress in self._peers.items() if progress.active]
         for progress in self._peers.values():
-            progress.active = False
+            progress.was_active, progress.active = progress.active, False
         return active
+
+    def lately_active(self) -> list[int]:
+        """Who was heard from within the last one or two election timeouts."""
+        return [peer for peer, progress in self._peers.items() if progress.active or progress.was_active]
 
     # sending
 
     def heartbeat(self) -> None:
         """Let everybody hear from the leader."""
+        stored = self._stored()
         for peer, progress in self._peers.items():
             committed = min(progress.match, self._node.log.committed)
-            self._node.send(peer, at_once=True, heartbeat=RaftHeartbeat(committed=committed))
+            self._node.send(peer, at_once=True, heartbeat=RaftHeartbeat(committed=committed, stored=stored))
+
+    def _stored(self) -> int:
+        """How much the leader has stored itself, which it herewith says."""
+        node = self._node
+        node.own_word.acknowledged(node.term, node.log.stored)
+        return node.log.stored
 
     def feed(self) -> None:
         """Send each follower what it lacks and may be sent."""
@@ -82,7 +93,11 @@ class Feeding:
             self._need_snapshot(peer, progress)
             return
         append = RaftAppend(
-            previous_index=previous, previous_term=previous_term, entries=entries, committed=log.committed
+            previous_index=previous,
+            previous_term=previous_term,
+            entries=entries,
+            committed=log.committed,
+            stored=self._stored(),
         )
         known = progress.feed is Feed.REPLICATE
         self._node.send(peer, at_once=True, remind=not known, append=append)
@@ -126,7 +141,7 @@ class Feeding:
             raise MessageRefused(
                 f"replica {message.sender} acknowledges entry {answer.index}; the newest is entry {log.last_index}"
             )
-        self._node.recollections.acknowledged(message.sender, self._node.term, answer.index)
+        self._node.recollections.acknowledged(message.sender, message.incarnation, self._node.term, answer.index)
         news = progress.acknowledged(answer.index)
         if self._is_found(progress, answer.index):
             progress.replicate()

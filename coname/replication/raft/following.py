@@ -38,6 +38,7 @@ class Following:
         :raises MessageRefused: they contradict what is committed, or put an impossible membership in force.
         """
         node, append = self._node, message.append
+        node.recollections.acknowledged(message.sender, message.incarnation, message.term, append.stored)
         if node.installing is not None:
             return
         last = append.previous_index + len(append.entries)
@@ -101,6 +102,7 @@ class Following:
         :raises MessageRefused: more is committed than this replica has, though it must have acknowledged it.
         """
         node, committed = self._node, message.heartbeat.committed
+        node.recollections.acknowledged(message.sender, message.incarnation, message.term, message.heartbeat.stored)
         if committed > node.log.last_index and node.installing is None:
             raise MessageRefused(f"entry {committed} is said to be acknowledged here, which it is not")
         node.log.commit(min(committed, node.log.last_index))

@@ -6,7 +6,8 @@ Rules of this file (Raft, sections 5.3, 5.4.2 and 8; Ongaro's dissertation, sect
    own copy counts when it is stored. A term begins with an empty entry, so that this happens soon.
 2. A leader that has not heard from a majority for an election timeout leads no longer.
 3. One change of membership at a time: the one before is committed, and so is an entry of this term. A leader that
-   removes itself leads until that is committed, and does not count.
+   removes itself leads until that is committed, and does not count. What would leave a majority that is not there is
+   refused.
 4. While it hands over, it takes no proposals; the other is told to stand once it has the whole log. If that takes
    longer than an election timeout, the leader stays.
 """
@@ -93,6 +94,8 @@ class Leadership:
         membership = changed(self._node.membership, change)
         if change.kind is ChangeKind.PROMOTE and self.feeding.peers[change.member].feed is not Feed.REPLICATE:
             raise ChangeRefused(f"replica {change.member} does not follow the log yet")
+        if not membership.decided({self._node.id, *self.feeding.lately_active()}):
+            raise ChangeRefused("afterwards, too few of the voters would be there to decide anything")
         self._append(RAFT_MEMBERSHIP, entry_data(membership, change.context))
         self.feeding.adjust()
         if self._handing_to not in membership.voters:

@@ -27,6 +27,7 @@ class Progress:
     :ivar match: the follower has stored the leader's log up to here.
     :ivar next: the next entry to send.
     :ivar active: the follower was heard from since activity was last counted.
+    :ivar was_active: it was heard from before that, since activity was counted the time before.
     :ivar told: the commit index that was last sent in an append.
     :ivar nudged: the follower is there, and lacks something: send an append even if there is nothing new, so that it
         refuses it if one before was lost.
@@ -45,13 +46,14 @@ class Progress:
         "nudged",
         "told",
         "waiting",
+        "was_active",
     )
 
     def __init__(self, next_index: int, most_appends: int, most_bytes: int) -> None:
         self.feed = Feed.PROBE
         self.match = 0
         self.next = next_index
-        self.active = False
+        self.active = self.was_active = False
         self.told = 0
         self.waiting = False
         self.nudged = False
@@ -112,9 +114,9 @@ class Progress:
 
         :param next_index: where to try next.
         """
+        if index <= self.match:
+            return False  # late; or the follower has lost what it acknowledged, and no entries are of any use to it
         if self.feed is Feed.REPLICATE:
-            if index <= self.match:
-                return False
             self.probe()
             return True
         if self.feed is Feed.SNAPSHOT or index != self.next - 1:

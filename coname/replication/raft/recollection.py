@@ -1,10 +1,10 @@
 """How a replica that was restored from a backup is recognised.
 
-Everybody remembers of each peer what it has said to be durable: its term, and in this term how much of the log. What
-is remembered goes along with messages, and the peer itself judges it. Its own word is what it had stored when it
-started, and what it has said since. A recollection that goes beyond that is of a later life of the same storage: what
-is here now is an old copy. This holds whatever the network delays, doubles or reorders, as nothing is said before it is
-durable.
+Everybody remembers of each peer what it has said to be durable: its term, and in this term how much of the log; a
+leader says that as well, as its own copy counts. What is remembered goes along with messages, and the peer itself
+judges it. Its own word is what it had stored when it started, and what it has said since. A recollection that goes
+beyond that is of a later life of the same storage: what is here now is an old copy. This holds whatever the network
+delays, doubles or reorders, as nothing is said before it is durable.
 
 Recollections are stored along with the hard state whenever that is written anyway, so that they outlive restarts; the
 last few may be lost in a crash.
@@ -70,10 +70,10 @@ class Recollections:
         elif term > witness.term:
             witness.term, witness.index = term, 0
 
-    def acknowledged(self, peer: int, term: int, index: int) -> None:
-        """The peer, just heard, has in that term stored the log up to `index`."""
-        witness = self._witnesses[peer]
-        if term == witness.term and index > witness.index:
+    def acknowledged(self, peer: int, incarnation: int, term: int, index: int) -> None:
+        """The peer, if it is known with this storage and in this term, has stored the log up to `index`."""
+        witness = self._witnesses.get(peer)
+        if witness and (witness.incarnation, witness.term) == (incarnation, term) and index > witness.index:
             witness.index = index
 
     def of(self, peer: int) -> RaftRecollection | None:

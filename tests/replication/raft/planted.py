@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
-from coname.messages.raft_pb2 import RaftHardState, RaftMessage
-from coname.replication.raft import Core, Ready
+from coname.messages.raft_pb2 import RaftMessage
+from coname.replication.raft import Core, IRaftStorage, Ready, Settings
 from coname.replication.raft.elections import Elections
 from coname.replication.raft.leadership import Leadership
 from coname.replication.raft.recollection import OwnWord
@@ -71,13 +72,13 @@ class VotesTwice(Core):
             super().requested(message)
 
 
-class NeverTooOld(OwnWord):
-    """Whatever others recall, it was said here."""
+class TrustsItsStorage(Core):
+    """Whatever others recall, this replica takes its storage for what it was."""
 
-    def covers(self, recalled: object) -> bool:
-        return True
+    class NeverTooOld(OwnWord):
+        def covers(self, recalled: object) -> bool:
+            return True
 
-
-def trusting(hard_state: RaftHardState) -> NeverTooOld:
-    """The word of a replica that does not listen to what others recall."""
-    return NeverTooOld(hard_state.term, 0)
+    def __init__(self, settings: Settings, storage: IRaftStorage, applied: int, random: random.Random) -> None:
+        super().__init__(settings, storage, applied, random)
+        self._node.own_word = self.NeverTooOld(self.term, 0)

@@ -121,7 +121,7 @@ class SimulatedReplica:
         try:
             self.core.receive(message)
         except MessageRefused as error:
-            if "is no member" not in str(error):
+            if not any(words in str(error) for words in self.simulation.tolerated):
                 raise
         self.work()
 

@@ -187,6 +187,13 @@ class ClusterTests(SynchronousTestCase):
         self.change(cluster, add(4, b"context"))
         self.assertEqual(RaftMembershipEntry.FromString(cluster[2].applied[-1].data).context, b"context")
 
+    def test_who_is_there_is_not_removed_in_favour_of_who_is_not(self) -> None:
+        cluster = self.led()
+        cluster.isolate(3)
+        cluster.tick(25)
+        self.assertRaises(ChangeRefused, cluster[1].core.propose_membership, remove(2))
+        cluster[1].core.propose_membership(remove(3))
+
     def test_only_the_leader_changes_it(self) -> None:
         self.assertRaises(ProposalRefused, self.led()[2].core.propose_membership, add(4))
 

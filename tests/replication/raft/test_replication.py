@@ -256,6 +256,22 @@ class FlowTests(SynchronousTestCase):
         cluster[1].core.report_unreachable(3)
         self.assertEqual(cluster[1].core.peers[3].feed, Feed.PROBE)
 
+    def test_a_follower_that_refuses_what_it_acknowledged_is_not_asked_again_and_again(self) -> None:
+        cluster = Cluster(3)
+        cluster.elect(1)
+        progress = cluster[1].core.peers[3]
+        progress.probe()
+        progress.waiting = True
+        refused = RaftMessage(
+            sender=3,
+            recipient=1,
+            incarnation=1003,
+            term=2,
+            append_answer={"refused": True, "index": 2},  # type: ignore[arg-type]
+        )
+        cluster.deliver(refused)
+        self.assertFalse(cluster[1].core.has_ready())
+
     def test_a_heartbeat_says_no_more_than_the_follower_has(self) -> None:
         cluster = Cluster(3)
         cluster.elect(1)

@@ -57,8 +57,8 @@ class RecollectionTests(SynchronousTestCase):
     def test_the_newest_term_and_the_most_in_it(self) -> None:
         recollections = Recollections([])
         recollections.heard(2, 7, 3)
-        recollections.acknowledged(2, 3, 10)
-        recollections.acknowledged(2, 3, 9)
+        recollections.acknowledged(2, 7, 3, 10)
+        recollections.acknowledged(2, 7, 3, 9)
         self.assertEqual(recollections.of(2), RaftRecollection(incarnation=7, term=3, index=10))
         recollections.heard(2, 7, 4)
         self.assertEqual(recollections.of(2), RaftRecollection(incarnation=7, term=4))
@@ -78,7 +78,7 @@ class RecollectionTests(SynchronousTestCase):
     def test_they_outlive_a_restart(self) -> None:
         recollections = Recollections([])
         recollections.heard(2, 7, 3)
-        recollections.acknowledged(2, 3, 10)
+        recollections.acknowledged(2, 7, 3, 10)
         self.assertEqual(Recollections(recollections.stored()).of(2), recollections.of(2))
 
     def test_strangers_are_forgotten(self) -> None:
@@ -146,6 +146,16 @@ class RestoredTests(SynchronousTestCase):
         restore(cluster[3], backup)
         cluster.tick(2)
         self.assertIsNotNone(cluster[3].core.restored)
+
+    def test_a_leader_is_recognised_by_what_it_said_to_have_stored_itself(self) -> None:
+        cluster = Cluster(3)
+        cluster.elect(1)
+        cluster.propose(1, b"one")
+        backup = copy.deepcopy(cluster[1].disk)
+        cluster.propose(1, b"two")
+        restore(cluster[1], backup)
+        cluster.tick(2)
+        self.assertIsNotNone(cluster[1].core.restored)
 
     def test_it_is_recognised_by_its_term_alone(self) -> None:
         cluster = Cluster(3)
