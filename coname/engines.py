@@ -74,7 +74,13 @@ def _raft_log(
         )
 
     return RaftLog(
-        RaftLogSettings(settings.replica_id, tuple(members), heartbeat),
+        RaftLogSettings(
+            replica=settings.replica_id,
+            first=tuple(members),
+            heartbeat=heartbeat,
+            kept_entries=settings.limits.raft_log_entries,
+            kept_bytes=settings.limits.raft_log_bytes,
+        ),
         folders.open_log,
         make_network,
         reactor,

@@ -45,7 +45,7 @@ EPOCH_TIME_TO_LIVE = Duration(seconds=3600)
 CLIENT_TIMEOUT = Duration(seconds=30)
 # A quarter of an hour at one epoch a second: for as long, a lagging verifier makes answers older, not impossible.
 LAGGING_VERIFIER_SCAN = 1000
-# Some round trips of a local network. Another leader is elected after ten to twenty without one: within two seconds.
+# Some round trips of a local network. Another leader is elected after eight to sixteen without one.
 RAFT_HEARTBEAT = Duration(nanos=100_000_000)
 
 SIGNING_KEY_FILE = "replica.ed25519secret"

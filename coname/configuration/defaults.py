@@ -22,9 +22,13 @@ CONNECTIONS = 3000
 PENDING_UPDATES = 10_000
 # The longest address that mail can carry: 64 octets before the @, 255 after it (RFC 5321, section 4.5.3.1).
 USER_ID_BYTES = 320
-# The tree of a million entries without its lowest branches, and the answers of the users asked for most. A smaller realm
-# does not fill it.
+# The tree of a million entries without its lowest branches, and the answers of the users asked for most. A smaller
+# realm does not fill it.
 CACHE_BYTES = 512 * 1024 * 1024
+# What a replica may have missed and still catch up entry by entry, rather than with a copy of the whole database: a day
+# of an idle realm, some minutes of a busy one.
+RAFT_LOG_ENTRIES = 100_000
+RAFT_LOG_BYTES = 256 * 1024 * 1024
 
 # How far ahead of a verifier's clock an epoch may be issued, in seconds. Clocks that are set over the network agree
 # within one; five minutes forgive a virtual machine that was asleep. What is issued later must not be vouched for.
@@ -51,6 +55,8 @@ def with_defaults(limits: Limits) -> Limits:
         pending_updates=PENDING_UPDATES,
         user_id_bytes=USER_ID_BYTES,
         cache_bytes=CACHE_BYTES,
+        raft_log_entries=RAFT_LOG_ENTRIES,
+        raft_log_bytes=RAFT_LOG_BYTES,
     )
     filled.MergeFrom(limits)
     return filled

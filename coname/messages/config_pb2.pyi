@@ -243,7 +243,7 @@ class Replica(_message.Message):
     def __init__(self, id: _Optional[int] = ..., public_keys: _Optional[_Iterable[_Union[_client_pb2.PublicKey, _Mapping]]] = ..., raft_addr: _Optional[str] = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("entry_bytes", "profile_bytes", "policy_keys", "quorum_depth", "quorum_size", "request_bytes", "connections", "pending_updates", "user_id_bytes", "cache_bytes")
+    __slots__ = ("entry_bytes", "profile_bytes", "policy_keys", "quorum_depth", "quorum_size", "request_bytes", "connections", "pending_updates", "user_id_bytes", "cache_bytes", "raft_log_entries", "raft_log_bytes")
     ENTRY_BYTES_FIELD_NUMBER: _ClassVar[int]
     PROFILE_BYTES_FIELD_NUMBER: _ClassVar[int]
     POLICY_KEYS_FIELD_NUMBER: _ClassVar[int]
@@ -254,6 +254,8 @@ class Limits(_message.Message):
     PENDING_UPDATES_FIELD_NUMBER: _ClassVar[int]
     USER_ID_BYTES_FIELD_NUMBER: _ClassVar[int]
     CACHE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    RAFT_LOG_ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    RAFT_LOG_BYTES_FIELD_NUMBER: _ClassVar[int]
     entry_bytes: int
     profile_bytes: int
     policy_keys: int
@@ -264,7 +266,9 @@ class Limits(_message.Message):
     pending_updates: int
     user_id_bytes: int
     cache_bytes: int
-    def __init__(self, entry_bytes: _Optional[int] = ..., profile_bytes: _Optional[int] = ..., policy_keys: _Optional[int] = ..., quorum_depth: _Optional[int] = ..., quorum_size: _Optional[int] = ..., request_bytes: _Optional[int] = ..., connections: _Optional[int] = ..., pending_updates: _Optional[int] = ..., user_id_bytes: _Optional[int] = ..., cache_bytes: _Optional[int] = ...) -> None: ...
+    raft_log_entries: int
+    raft_log_bytes: int
+    def __init__(self, entry_bytes: _Optional[int] = ..., profile_bytes: _Optional[int] = ..., policy_keys: _Optional[int] = ..., quorum_depth: _Optional[int] = ..., quorum_size: _Optional[int] = ..., request_bytes: _Optional[int] = ..., connections: _Optional[int] = ..., pending_updates: _Optional[int] = ..., user_id_bytes: _Optional[int] = ..., cache_bytes: _Optional[int] = ..., raft_log_entries: _Optional[int] = ..., raft_log_bytes: _Optional[int] = ...) -> None: ...
 
 class ManholeConfig(_message.Message):
     __slots__ = ("addr", "host_key_id", "authorized_keys")

@@ -34,11 +34,14 @@ from coname.replication.raft_store import RaftStore
 from coname.replication.status import ILogStatus
 
 HEARTBEAT_SECONDS = 0.1
-"""Between two signs of life of the leader. Ten to twenty of them without one, and another is elected."""
+"""Between two signs of life of the leader."""
+
+ELECTION_HEARTBEATS = 8
+"""Without a sign of life for this long, up to twice as long, another leader is elected. Longer than the reactor is ever
+held up; short enough that, with the epoch that follows, updates are acknowledged again within three seconds."""
 
 KEPT_ENTRIES = 100_000
 KEPT_BYTES = 256 << 20
-"""Entries that are kept for replicas that were away, at most: a day of an idle realm, some minutes of a busy one."""
 
 COMPACTION_STEP = 5_000
 """Entries that are removed in one write, so that none takes long."""
@@ -54,7 +57,8 @@ class RaftLogSettings:
     :ivar replica: this one's id. :ivar first: the ids of the realm's first replicas, if this is one of them; empty:
         it joins them.
     :ivar heartbeat: seconds.
-    :ivar kept_entries: that are applied, for replicas that were away; :ivar kept_bytes: likewise.
+    :ivar kept_entries: that are applied, and kept for replicas that were away; :ivar kept_bytes: likewise.
+    :ivar core: more of the core's settings, for tests.
     """
 
     replica: int
@@ -137,7 +141,7 @@ class RaftLog:
         members = Membership(dict.fromkeys(settings.first, 0)) if settings.first else None
         self._store = RaftStore(self._database, settings.replica, members, applied, draw)
         own = {"id": settings.replica, "incarnation": self._store.incarnation, "session": draw()}
-        core_settings = Settings(**own, **settings.core)
+        core_settings = Settings(**{**own, "election_ticks": ELECTION_HEARTBEATS, **settings.core})
         return Core(core_settings, self._store, applied, self._random)
 
     def _draw(self) -> int:

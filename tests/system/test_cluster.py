@@ -6,6 +6,7 @@ import shutil
 import signal
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
@@ -125,3 +126,24 @@ class LostDiskTests(ClusterCase):
         self.assertEqual(lost.process.wait(30), 1)
         self.assertIn("its Raft log is missing", lost.log.read_text())
         self.cluster.register(others[0])
+
+
+class CopyTests(ClusterCase):
+    """Replicas keep so little of the log that one that was away needs a copy of the database."""
+
+    def configure(self, content: dict[str, object]) -> None:
+        content["limits"] = {"raft_log_entries": 10}
+
+    def test_a_replica_that_was_away_for_long_gets_a_copy_and_goes_on_with_it(self) -> None:
+        away, *others = self.cluster.replicas
+        self.cluster.register(away)
+        away.kill()
+        large = {"note": b"x" * 60_000}
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda number: self.cluster.register(others[number % 2], keys=large), range(160)))
+        away.begin()
+        wait_for(lambda: "The database is another replica's now" in away.log.read_text(), "it has got a copy")
+        wait_for(away.is_up, "it answers from the copy")
+        self.assertEqual(self.cluster.missing(away), [])
+        self.cluster.register(away)
+        self.check_agreement()
