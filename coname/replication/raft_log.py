@@ -168,9 +168,9 @@ class RaftLog:
 
     def _end(self, words: str, reason: Exception | None) -> None:
         self._stopped = True
-        self._delivery.end(reason)
-        self._proposals.end(words)
         self._set_leader(0, False)
+        self._proposals.end(words)
+        self._delivery.end(reason)
 
     # what the keyserver uses
 
@@ -214,7 +214,7 @@ class RaftLog:
         if core.role is Role.LEADER or (core.leader and self._network.connected(core.leader)):
             self._proposals.give(core.propose)
         if core.role is not Role.LEADER:
-            self._proposals.passed_on(self._proposals.given())
+            self._proposals.passed_on()
 
     def takes_committed(self) -> bool:
         """See `Engine`."""

@@ -44,6 +44,7 @@ class Proposals:
         self._waiting: deque[_Waiting] = deque()
         self._bytes = 0
         self._given: list[Deferred[None]] = []
+        self._storing: set[Deferred[None]] = set()
 
     def add(self, data: bytes) -> Deferred[None]:
         """Let `data` wait for its turn. Fires when it is stored here, or passed on."""
@@ -70,18 +71,21 @@ class Proposals:
                 self._given.append(first.taken)
 
     def given(self) -> list[Deferred[None]]:
-        """Those that were given since this was last asked."""
+        """Those that were given since this was last asked; for `stored`."""
         given, self._given = self._given, []
+        self._storing.update(given)
         return given
 
     def stored(self, given: Iterable[Deferred[None]]) -> None:
         """They are in the log here."""
+        self._storing.difference_update(given)
         _settle(given, None)
 
-    def passed_on(self, given: list[Deferred[None]]) -> None:
-        """They are on the way to the leader."""
+    def passed_on(self) -> None:
+        """Those that were given are on the way to the leader."""
+        given = self.given()
         if given:
-            self._clock.callLater(FORWARD_SECONDS, _settle, given, None)
+            self._clock.callLater(FORWARD_SECONDS, self.stored, given)
 
     def expire(self) -> None:
         """Give up those that have waited too long."""
@@ -89,12 +93,14 @@ class Proposals:
         while self._waiting and self._waiting[0].since <= until:
             self._fail_first(Unavailable("the replicas have no leader at the moment"))
 
-    def end(self, reason: str, stored: Iterable[Deferred[None]] = ()) -> None:
-        """Fail all of them."""
+    def end(self, reason: str) -> None:
+        """Fail all of them; what becomes of those that were given is not known."""
         error = Unavailable(reason)
         while self._waiting:
             self._fail_first(error)
-        _settle([*self.given(), *stored], error)
+        self.given()
+        storing, self._storing = self._storing, set()
+        _settle(storing, error)
 
     def _fail_first(self, error: Unavailable) -> None:
         _settle([self._pop().taken], error)

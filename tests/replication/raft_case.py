@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from coname.configuration.authority import replica_name
+from coname.configuration.listen import Address
 from coname.errors import Unavailable
 from coname.interfaces import ILogReplicator, ITransferReader, ITransferReceiver
+from coname.protocols.replication_pb import ReplicaNetwork
 from coname.replication.raft_log import RaftLog, RaftLogSettings
 from coname.replication.raft_network import MakeNetwork
 from coname.storage.memory import MemoryStore
+from tests.ports import free_ports
+from tests.protocols.replication_case import tls
 from tests.replication.engine_suite import EngineSuite
 
 HEARTBEAT = 0.03
@@ -105,18 +109,11 @@ class TableNetwork:
         await sink.finish()
 
 
-@dataclass
-class Disks:
-    """What survives a process."""
-
-    log: MemoryStore
-
-
 class RaftCase(TestCase):
     """Replicas with the ids 1, 2, …; each test has a realm of its own."""
 
     timeout = 60
-    settings: dict[str, Any] = {}
+    settings: Mapping[str, Any] = MappingProxyType({})
 
     def setUp(self) -> None:
         from twisted.internet import reactor
@@ -126,6 +123,9 @@ class RaftCase(TestCase):
         self.stores: list[MemoryStore] = []
         self.logs: list[RaftLog] = []
 
+    def network(self, own: int) -> MakeNetwork:
+        return self.table.place(own)
+
     def make_log(self, place: int) -> RaftLog:
         """The engine of the replica at `place`, on the disk that it has."""
         first = tuple(range(1, len(self.stores) + 1))
@@ -133,7 +133,7 @@ class RaftCase(TestCase):
         log = RaftLog(
             settings,
             lambda: self.stores[place],
-            self.table.place(place + 1),
+            self.network(place + 1),
             self.reactor,
             deferToThread,
             random.Random(place),
@@ -155,5 +155,15 @@ class RaftCase(TestCase):
         return next((log for log in self.logs if log.leading), None)
 
 
-def new_folder(case: TestCase) -> Path:
-    return Path(case.mktemp())
+class TlsCase(RaftCase):
+    """The same over Perspective Broker and TLS, on loopback."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.first_port = free_ports()
+
+    def network(self, own: int) -> MakeNetwork:
+        addresses = {id: Address("127.0.0.1", self.first_port + id) for id in range(1, len(self.stores) + 1)}
+        return lambda received, receiver: ReplicaNetwork(
+            own, addresses[own], addresses, tls(replica_name(own)), self.reactor, received, receiver
+        )

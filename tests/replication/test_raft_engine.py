@@ -4,7 +4,7 @@ from twisted.internet.defer import gatherResults
 
 from coname.interfaces import ILogReplicator
 from tests.replication.engine_suite import EngineSuite, soon
-from tests.replication.raft_case import RaftCase
+from tests.replication.raft_case import RaftCase, TlsCase
 
 
 class RaftEngineTests(RaftCase, EngineSuite):
@@ -35,3 +35,9 @@ class AmongOthersTests(RaftCase, EngineSuite):
 
 class AmongFourOthersTests(AmongOthersTests):
     least_replicas = 5
+
+
+class OverTlsTests(TlsCase, AmongOthersTests):
+    """Three replicas, over real connections."""
+
+    most_replicas = 3
