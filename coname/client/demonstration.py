@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import os
 import shlex
-import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,30 +19,31 @@ from pathlib import Path
 import pysequoia
 from rich.console import Console
 
-from coname.config import load_replica
+from coname.client.console.exits import Exit
+from coname.client.demo_keyserver import START_SECONDS, DemoKeyserver, program
+from coname.configuration.options import PORT_STEP
 from coname.configuration.settings import ReplicaSettings
 from coname.errors import Unavailable
 
 ADDRESS = "alice@example.com"
 REALM = "demo"
 PORTS = 6  # that a replica listens on
+MOST_REPLICAS = 9  # on one machine, to look at; their ports are in one run
 FIRST_PORTS = range(25000, 32000, 100)  # where a free run of them is looked for; below those that the system gives out
-START_SECONDS = 30.0  # a keyserver starts in a second; a busy machine may take longer
-STOP_SECONDS = 30.0
 
 
 class Demonstration:
     """One run, in `folder`.
 
     :param screen: where it is shown.
+    :param replicas: how many a new realm has; one that is there already keeps its own.
     """
 
-    def __init__(self, folder: Path, screen: Console) -> None:
+    def __init__(self, folder: Path, screen: Console, replicas: int = 1) -> None:
         self._folder = folder
         self._screen = screen
-        self._replica = folder / "replica1" / "config.json"
+        self._replicas = replicas
         self._client = folder / "client" / "config.json"
-        self._log = folder / "keyserver.log"
         self._identity = folder / "alice.identity.json"
         self._environment = dict(
             os.environ,
@@ -58,20 +57,33 @@ class Demonstration:
 
         :raises Unavailable: a step failed; what it said was shown.
         """
-        if not self._replica.exists():
+        if not (self._folder / "replica1" / "config.json").exists():
             self._make_realm()
-        settings = load_replica(self._replica)
-        with self._keyserver(settings) as keyserver:
+        keyservers = self._found()
+        with self._running(keyservers):
             self._register()
             self._say(f"Looking {ADDRESS} up again, as anybody could")
             self._command("coname", "lookup", ADDRESS)
-            self._show_ports(settings)
+            self._show_ports(keyservers[0].settings)
             if not once:
-                self._stay(keyserver)
+                self._stay(keyservers)
+
+    def _found(self) -> list[DemoKeyserver]:
+        """The realm's replicas, not started."""
+        configs = [self._folder / f"replica{number}" / "config.json" for number in range(1, MOST_REPLICAS + 1)]
+        there = [config for config in configs if config.exists()]
+        if len(there) == 1:
+            return [DemoKeyserver(there[0], "the keyserver", self._folder / "keyserver.log")]
+        return [
+            DemoKeyserver(config, config.parent.name, self._folder / f"{config.parent.name}.log") for config in there
+        ]
 
     def _make_realm(self) -> None:
         self._say(f"Making a realm in {self._folder}: keys, certificates and configurations")
-        words = [*self._init_words(), "--insecure-skip-email-proof", "--base-port", str(free_ports())]
+        ports = str(free_ports(self._replicas))
+        words = [*self._init_words(), "--insecure-skip-email-proof", "--base-port", ports]
+        if self._replicas > 1:
+            words += ["--replicas", str(self._replicas)]
         self._command(*words, quiet=True)
 
     def _init_words(self) -> list[str]:
@@ -91,56 +103,75 @@ class Demonstration:
         self._command("coname", "register", ADDRESS, "--key", f"pgp={certificate}")
 
     def _is_registered(self) -> bool:
-        words = [*_program("coname"), "lookup", ADDRESS, "--json"]
+        words = [*program("coname"), "lookup", ADDRESS, "--json"]
         return subprocess.run(words, env=self._environment, capture_output=True, check=False).returncode == 0
 
     @contextmanager
-    def _keyserver(self, settings: ReplicaSettings) -> Iterator[subprocess.Popen[bytes]]:
-        host, port = settings.public.address if settings.public else ("", 0)
-        if _answers(host, port):
-            raise Unavailable(f"somebody listens at port {port} already: is another demo running in {self._folder}?")
-        pid_file = self._folder / "twistd.pid"
-        words = ["twistd", "--nodaemon", f"--pidfile={pid_file}", "coname", f"--config={self._replica}"]
-        self._say(f"Starting the keyserver; its log is {self._log}")
-        self._show(words)
-        with self._log.open("ab") as log:
-            # in a group of its own: Ctrl-C is for the demo, which then stops it in order
-            process = subprocess.Popen([*_program(words[0]), *words[1:]], stdout=log, stderr=log, process_group=0)
+    def _running(self, keyservers: Sequence[DemoKeyserver]) -> Iterator[None]:
+        for keyserver in keyservers:
+            keyserver.check_free()
         try:
-            self._wait_until_up(process, settings)
-            yield process
+            for keyserver in keyservers:
+                self._say(f"Starting {keyserver.name}; its log is {keyserver.log}")
+                self._show(keyserver.words)
+                keyserver.start()
+            self._wait_until_up(keyservers)
+            if len(keyservers) > 1:
+                self._wait_for_epoch()
+            yield
         finally:
-            self._stop(process)
+            self._stop(keyservers)
 
-    def _wait_until_up(self, process: subprocess.Popen[bytes], settings: ReplicaSettings) -> None:
-        host, port = settings.public.address if settings.public else ("", 0)
+    def _wait_until_up(self, keyservers: Sequence[DemoKeyserver]) -> None:
+        for keyserver in keyservers:
+            try:
+                keyserver.wait_until_up()
+            except Unavailable:
+                self._screen.print(_last_lines(keyserver.log), markup=False, highlight=False)
+                raise
+
+    def _wait_for_epoch(self) -> None:
+        self._say("Waiting until the replicas have elected a leader, and signed their first epoch")
         deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
-            if process.poll() is not None:
-                self._screen.print(_last_lines(self._log), markup=False, highlight=False)
-                raise Unavailable(f"the keyserver ended with status {process.returncode}; its last words are above")
-            if _answers(host, port):
-                return
-            time.sleep(0.05)
-        raise Unavailable(f"the keyserver did not start within {START_SECONDS:g} seconds; see {self._log}")
+        words = [*program("coname"), "lookup", ADDRESS, "--json"]
+        while (
+            subprocess.run(words, env=self._environment, capture_output=True, check=False).returncode
+            == Exit.UNREACHABLE
+        ):
+            if time.monotonic() > deadline:
+                raise Unavailable(f"the replicas did not agree on anything within {START_SECONDS:g} seconds")
+            time.sleep(0.1)
 
-    def _stop(self, process: subprocess.Popen[bytes]) -> None:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        self._say("The keyserver has stopped. A second `coname demo` goes on with the same folder.")
+    def _stop(self, keyservers: Sequence[DemoKeyserver]) -> None:
+        for keyserver in keyservers:
+            keyserver.ask_to_stop()
+        for keyserver in keyservers:
+            keyserver.wait_until_stopped()
+        what = "The keyserver has" if len(keyservers) == 1 else "The replicas have"
+        self._say(f"{what} stopped. A second `coname demo` goes on with the same folder.")
 
-    def _stay(self, keyserver: subprocess.Popen[bytes]) -> None:
-        self._say("It stays up until Ctrl-C.")
+    def _stay(self, keyservers: Sequence[DemoKeyserver]) -> None:
+        if len(keyservers) == 1:
+            self._say("It stays up until Ctrl-C.")
+        else:
+            self._say(f"The {len(keyservers)} replicas stay up until Ctrl-C, or until fewer than a majority are left.")
         try:
-            keyserver.wait()
+            while True:
+                self._check_majority(keyservers)
+                time.sleep(0.2)
         except KeyboardInterrupt:
             self._screen.print()
-            return
-        raise Unavailable(f"the keyserver ended by itself with status {keyserver.returncode}; see {self._log}")
+
+    def _check_majority(self, keyservers: Sequence[DemoKeyserver]) -> None:
+        """One replica that ends is worth watching: the others go on."""
+        ended = []
+        for keyserver in keyservers:
+            try:
+                keyserver.check_running()
+            except Unavailable as error:
+                ended.append(error)
+        if 2 * len(ended) >= len(keyservers):
+            raise ended[0]
 
     def _show_ports(self, settings: ReplicaSettings) -> None:
         authority = self._folder / "client" / "ca.pem"
@@ -170,7 +201,7 @@ class Demonstration:
 
     def _command(self, *words: str, quiet: bool = False) -> None:
         self._show(words)
-        whole = [*_program(words[0]), *words[1:]]
+        whole = [*program(words[0]), *words[1:]]
         done = subprocess.run(whole, env=self._environment, capture_output=quiet, check=False)
         if done.returncode:
             if quiet:
@@ -185,13 +216,13 @@ class Demonstration:
         self._screen.file.flush()
 
 
-def free_ports() -> int:
-    """The first of as many free ports in a row as a replica needs.
+def free_ports(replicas: int = 1) -> int:
+    """The first of as many free ports in a row as so many replicas need.
 
     :raises Unavailable: there is no such run.
     """
     for first in FIRST_PORTS:
-        if all(_is_free(port) for port in range(first, first + PORTS)):
+        if all(_is_free(port) for port in range(first, first + PORT_STEP * (replicas - 1) + PORTS)):
             return first
     raise Unavailable("no run of free ports was found on this machine")
 
@@ -204,24 +235,6 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def _answers(host: str, port: int) -> bool:
-    try:
-        socket.create_connection((host or "127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True
-
-
-def _program(name: str) -> list[str]:
-    """How to run a program of this installation, whatever PATH says."""
-    beside = Path(sys.executable).with_name(name)
-    if beside.exists():
-        return [str(beside)]
-    modules = {"coname": "coname.client.cli:main", "twistd": "twisted.scripts.twistd:run"}
-    module, _, function = modules[name].partition(":")
-    return [sys.executable, "-c", f"import sys; sys.argv[0] = {name!r}; from {module} import {function} as f; f()"]
 
 
 def _write_secret(path: Path, data: bytes) -> None:

@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 
 from coname.client.console.exits import Exit
-from coname.client.demonstration import Demonstration
+from coname.client.demonstration import MOST_REPLICAS, Demonstration
 from coname.errors import ConameError
 
 
@@ -22,8 +22,16 @@ from coname.errors import ConameError
     show_default=True,
     help="Where the realm, its keys and its log are kept.",
 )
+@click.option(
+    "--replicas",
+    type=click.IntRange(1, MOST_REPLICAS),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="How many replicas a new realm has. With three, kill one, and see the others go on.",
+)
 @click.option("--once", is_flag=True, help="Exit when everything was shown, instead of staying up.")
-def demo(folder: Path, once: bool) -> None:
+def demo(folder: Path, replicas: int, once: bool) -> None:
     """See it all: start a keyserver here, register an address, look it up.
 
     Makes a realm in a folder, starts its keyserver through twistd, registers an address with a real OpenPGP key, looks
@@ -33,7 +41,7 @@ def demo(folder: Path, once: bool) -> None:
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop the keyserver then, too
     try:
-        Demonstration(folder, Console(highlight=False)).run(once)
+        Demonstration(folder, Console(highlight=False), replicas).run(once)
     except ConameError as error:
         click.echo(f"coname demo: {error}", err=True)
         sys.exit(Exit.UNREACHABLE)
