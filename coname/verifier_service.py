@@ -26,6 +26,7 @@ from coname.errors import ConameError, Misconfigured
 from coname.following.backoff import Backoff
 from coname.following.evidence_files import EvidenceFolder
 from coname.following.follower import Follower, ReplayFailed, World
+from coname.following.helper import Helper
 from coname.following.links import Link
 from coname.following.opening import open_replay
 from coname.following.reporter import Reporter
@@ -82,6 +83,7 @@ class VerifierService(ProcessService):
         self._store: LevelDBStore | None = None
         self._thread = ThreadPool(0, 1, "verifier")  # one thread, so that its jobs come one after the other
         self._folder = EvidenceFolder(settings.evidence_folder, reactor.seconds)
+        self._helper = Helper(reactor)
         self._life: Deferred[None] | None = None
         self.tally = Tally()
         self.metrics: MetricsService | None = None
@@ -178,6 +180,7 @@ class VerifierService(ProcessService):
         world = World(
             connect=self._connect,
             work=self._work,
+            helper=self._helper,
             clock=self._reactor,
             now_ns=time.time_ns,
             random=random.random,

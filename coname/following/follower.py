@@ -3,7 +3,7 @@
 Rules:
 
 1. The replay works in a thread, one call at a time; everything else here is in the reactor. While a batch is verified,
-   the next is received.
+   the next are received, and their signatures checked by a helper process if there is much to verify.
 2. Nothing is pushed before the replay has returned, that is before it is in the database.
 3. A broken connection, whatever the reason, is made again: soon the first time, later and later while nothing comes of
    it, for ever. The stream begins at the last verified head, so that a keyserver that was rolled back shows itself.
@@ -24,6 +24,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from coname.errors import ConameError, Unreachable
+from coname.following.ahead import Ahead, Batch
 from coname.following.backoff import Backoff
 from coname.following.evidence_files import NotWritten
 from coname.following.pusher import MOST_QUEUED, Pusher
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
 
     from coname.core.types import Epoch
+    from coname.following.helper import Helper
     from coname.following.links import Link
     from coname.following.tally import Tally
     from coname.messages.client_pb2 import SignedEpochHead
@@ -59,12 +61,14 @@ class World:
 
     :ivar connect: opens a connection, and its stream from a verifier log index.
     :ivar work: runs a function in the thread of the replay, after those before it.
+    :ivar helper: checks signatures ahead.
     :ivar clock: for timers. :ivar now_ns: the time, in nanoseconds since 1970.
     :ivar random: numbers from 0 up to 1, for jitter.
     """
 
     connect: Callable[[int], Link]
     work: Callable[..., Deferred[Any]]
+    helper: Helper
     clock: IReactorTime
     now_ns: Callable[[], int]
     random: Callable[[], float]
@@ -124,13 +128,15 @@ class Follower:
             return await self._follow(link, start)
         finally:
             self._pusher.disconnected()
+            self._world.helper.stop()
             if self._replay.verified > before or self._world.clock.seconds() >= began + LASTING_SECONDS:
                 self._backoff.reset()
             await link.close()
 
     async def _follow(self, link: Link, start: int) -> str:
         """Take what comes until nothing more does. Returns why."""
-        steps = Awaited(link.read())
+        ahead = Ahead(link, self._world.helper.check)
+        steps = Awaited(ahead.read())
         came = dry = False
         deadline = self._world.clock.seconds() + SILENT_SECONDS
         try:
@@ -138,9 +144,12 @@ class Follower:
             while not self._replay.restart_wanted:
                 if await steps.within(LASTING_SECONDS if dry else DRY_SECONDS, self._world.clock):
                     batch = await steps.outcome
-                    steps = Awaited(link.read())
+                    self._hear(link)
+                    steps = Awaited(ahead.read())
                     await self._take(batch)
                     came, dry = True, False
+                elif ahead.waits:
+                    continue  # there is something, and its signatures are being checked
                 elif came and not dry:
                     dry = True
                     await self._dry()
@@ -154,6 +163,13 @@ class Follower:
         finally:
             steps.outcome.addErrback(lambda _: None)  # nobody waits for it any more
             steps.outcome.cancel()
+            ahead.stop()
+
+    def _hear(self, link: Link) -> None:
+        """Something came: see whether there is so much more that help is worth it."""
+        self._reporter.heard(link)
+        if self._reporter.far() and self._replay.violation is None:
+            self._world.helper.start()
 
     async def _look_back(self, start: int) -> str:
         """The stream does not begin with the newest verified head."""
@@ -163,20 +179,21 @@ class Follower:
             f"It does not have step {start}, which it had: it lags, or was rolled back. Looking further back in its log"
         )
 
-    async def _take(self, batch: Sequence[bytes]) -> None:
+    async def _take(self, batch: Batch) -> None:
         """Have a batch verified, and push what was signed."""
         try:
-            taken: list[Taken] = await self._ask(self._replay.take_many, batch, self._world.now_ns())
+            taken: list[Taken] = await self._ask(self._replay.take_many, batch.steps, self._world.now_ns(), batch.said)
         except NotWritten:  # after all else was done
             await self._offer_again()
         else:
             for each in taken:
                 if each.signed is not None:
                     self._pusher.offer(each.epoch, each.signed)
-        self._reporter.verified(len(batch))
+        self._reporter.verified(len(batch.steps))
 
     async def _dry(self) -> None:
         """Nothing more comes: the newest epoch there is may be signed, however old it is."""
+        self._world.helper.stop()
         signed: SignedEpochHead | None = await self._ask(self._replay.sign_newest, self._world.now_ns())
         if signed is not None:
             self._pusher.offer(self._replay.verified, signed)

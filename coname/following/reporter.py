@@ -115,7 +115,11 @@ class Reporter:
         """So many more steps were taken."""
         self._tally.steps += steps
         self.progress.advance(self._replay.steps, self._replay.verified_issue_time, self._clock.seconds())
-        self._catching_up = self._catching_up or self.progress.far(self._now())
+        self._catching_up = self._catching_up or self.far()
+
+    def far(self) -> bool:
+        """Whether there is much left to verify."""
+        return self.progress.far(self._now())
 
     def caught_up(self) -> None:
         """There is nothing more to verify, for now."""

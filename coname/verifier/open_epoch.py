@@ -22,6 +22,7 @@ from coname.core.types import EntryHash, Epoch, Index
 from coname.errors import UpdateInvalid
 from coname.messages.client_pb2 import Entry, SignedEntryUpdate
 from coname.verifier import violations as rules
+from coname.verifier.signatures import relying
 from coname.verifier.violations import Finding
 
 if TYPE_CHECKING:
@@ -67,9 +68,10 @@ class OpenEpoch:
         self._verify = verify
         self._left = most_bytes
 
-    def add(self, update: SignedEntryUpdate, size: int) -> None:
+    def add(self, update: SignedEntryUpdate, size: int, good: bool = False) -> None:
         """Take the next update, of `size` encoded bytes.
 
+        :param good: its signatures were checked, see `coname.verifier.signatures`.
         :raises Corrupt: the own database is damaged.
         """
         if not self.complete:
@@ -84,18 +86,19 @@ class OpenEpoch:
             what = f"update {len(self.updates)} of epoch {self.epoch} is no entry that a tree can hold"
             self.spoil(Finding(rules.UNAUTHORISED_UPDATE, what))
         else:
-            self._apply(Index(entry.index), entry.version, update)
+            self._apply(entry, update, relying(entry, update, self._verify) if good else self._verify)
 
-    def _apply(self, index: Index, version: int, update: SignedEntryUpdate) -> None:
+    def _apply(self, entry: Entry, update: SignedEntryUpdate, verify: Verify) -> None:
+        index = Index(entry.index)
         current = self.entries.get(index)
         if current is None:
             current = self._current(index)
         try:
-            check_update(current, update, self._verify)
+            check_update(current, update, verify)
         except UpdateInvalid as error:
             if self.broken is None:
                 self.suspect = index
-            self.spoil(self._invalid(index, current, version, error))
+            self.spoil(self._invalid(index, current, entry.version, error))
         self.entries[index] = update.new_entry
 
     def _invalid(self, index: Index, current: bytes | None, version: int, error: UpdateInvalid) -> Finding:

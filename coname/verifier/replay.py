@@ -17,20 +17,22 @@ The way of a step: `coname.verifier.stream`. What is kept: `coname.verifier.hist
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from coname.core.signatures_2017 import verify_2017
 from coname.core.types import Epoch
 from coname.errors import Corrupt, Unavailable
 from coname.verifier import tables
 from coname.verifier.casebook import Casebook
 from coname.verifier.history import History, Taken
-from coname.verifier.signatures import RememberedSignatures, Signature, good_signatures
+from coname.verifier.signatures import GOOD
 from coname.verifier.stream import Stream
 from coname.verifier.waiting_store import WaitingStore
 from coname.verifier.watching import Watcher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from coname.core.signatures import SigningKey
     from coname.interfaces import IKeyValueStore
@@ -48,7 +50,7 @@ MOST_WAITING_BYTES = 16 << 20
 class Replay:
     """One verifier of one realm on one database.
 
-    One call at a time, from any thread; `remember`, `unacknowledged` and `acknowledged` may be called meanwhile.
+    One call at a time, from any thread; `unacknowledged` and `acknowledged` may be called meanwhile.
 
     :param evidence: called with each bundle, in the calling thread, after it is durable.
     :ivar restart_wanted: the stream is to be ended and begun again, elsewhere: see `begin`.
@@ -69,7 +71,6 @@ class Replay:
         self._history = History(self._waiting, settings, signing_key)
         self._casebook = Casebook(store, self._waiting, evidence)
         self._watcher = Watcher(self._waiting, settings)
-        self._verify = RememberedSignatures()
         self._usable = True
         self._back = 0  # how many epochs before the newest verified one the stream begins
         self._stream = self._start()
@@ -148,18 +149,20 @@ class Replay:
         taken = self.take_many([step], now_ns)
         return taken[0] if taken else None
 
-    def take_many(self, steps: Sequence[bytes], now_ns: int) -> list[Taken]:
+    def take_many(self, steps: Sequence[bytes], now_ns: int, said: bytes = b"") -> list[Taken]:
         """Take the next steps of the stream, and return the epochs that they complete, which are durable then.
 
         :param now_ns: nanoseconds since 1970.
+        :param said: what another process of ours has said of the first of them, a byte each: see
+            `coname.verifier.signatures.check_ahead`. It saves half of the work.
         :raises Corrupt: the database is damaged.
         :raises Unavailable: the database failed earlier, or is closed.
         """
         self._check_usable()
         self._usable = False
         taken = []
-        for step in steps:
-            done = self._stream.take(step, now_ns)
+        for step, mark in zip_longest(steps, said[: len(steps)]):
+            done = self._stream.take(step, now_ns, mark == GOOD)
             if done is not None:
                 taken.append(done)
             if self._waiting.size > MOST_WAITING_BYTES:
@@ -169,18 +172,6 @@ class Replay:
         self._usable = True
         self._casebook.hand_over()
         return taken
-
-    def preverify(self, steps: Sequence[bytes]) -> None:
-        """Check the signatures in steps that are to be taken later, in this process. Nothing depends on it."""
-        self.remember(good_signatures(steps))
-
-    def remember(self, good: Iterable[Signature]) -> None:
-        """Take over what `coname.verifier.signatures.good_signatures` has found of steps that are to be taken later.
-
-        Nothing depends on it but speed: found by another process, it saves this one half of its work. By another
-        thread it saves nothing: the two hand the interpreter's lock to and fro for as long as they gain.
-        """
-        self._verify.remember(good)
 
     def sign_newest(self, now_ns: int) -> SignedEpochHead | None:
         """Sign the newest verified epoch though it was issued long ago: for when the stream has run dry.
@@ -197,7 +188,7 @@ class Replay:
     # streams
 
     def _start(self) -> Stream:
-        return Stream(self._settings, self._history, self._casebook, self._watcher, self._verify, self._begins_at())
+        return Stream(self._settings, self._history, self._casebook, self._watcher, verify_2017, self._begins_at())
 
     def _look_at_the_stream(self) -> None:
         if self._stream.matched:

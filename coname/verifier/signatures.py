@@ -1,7 +1,16 @@
-"""Signatures that were checked ahead, and are remembered until their step is taken.
+"""Signatures that were checked before their steps are taken, by somebody else whom this process trusts as itself.
 
-Checking a signature is half of a step's work, and the only half that can be done ahead. In another *process*, that is:
-libsodium lets other threads run meanwhile, but for so short a time that handing over costs them what they gain.
+Checking a signature is half of a step's work, and the only half that can be done ahead, since it depends on nothing
+but the step. In another *process*, that is: libsodium lets other threads run meanwhile, but for so short a time that
+handing over costs them what they gain.
+
+Rules of this file:
+
+* What is said of a step is one byte. "Good" means that every signature in its update that is by a key of the new
+  entry's own policy verifies, and that there is at least one.
+* "Good" saves work, and only that of the signatures it is about. Whatever else a policy asks for, the current entry's
+  for instance, is checked as ever.
+* Only libsodium is asked. Whatever it does not take is left to whoever takes the step, who also decides what is wrong.
 """
 
 from __future__ import annotations
@@ -10,61 +19,55 @@ from typing import TYPE_CHECKING
 
 from google.protobuf.message import DecodeError
 
-from coname.core.signatures import Verify
-from coname.core.signatures_2017 import verify_2017
+from coname.core.signatures import Verify, verify
 from coname.messages.client_pb2 import Entry
 from coname.messages.verification_pb2 import VerifierStep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterator, Sequence
 
-KEPT_BYTES = 64 << 20
-"""Bound of what is remembered: about 100,000 signatures on ordinary entries, twenty batches ahead."""
+    from coname.messages.client_pb2 import SignedEntryUpdate
 
-_OVERHEAD = 400  # of a tuple, its parts' headers and a dictionary's place
-
-Signature = tuple[bytes, bytes, bytes]
-"""Public key, message, signature."""
+UNKNOWN, GOOD = 0, 1
+"""What can be said of a step."""
 
 
-class RememberedSignatures:
-    """A `Verify` that remembers which signatures were good. Only a cache: the result is the same without it.
-
-    Several threads may use it at once: each step is one operation on a dictionary, and a lost race only forgets.
-    """
-
-    def __init__(self, check: Verify = verify_2017) -> None:
-        self._check = check
-        self._bytes = 0
-        self._good: dict[Signature, None] = {}
-
-    def __call__(self, public_key: bytes, message: bytes, signature: bytes) -> bool:
-        """As `verify_2017`."""
-        return (public_key, message, signature) in self._good or self._check(public_key, message, signature)
-
-    def remember(self, good: Iterable[Signature]) -> None:
-        """Remember signatures that were found good."""
-        for key in good:
-            self._bytes += len(key[1]) + _OVERHEAD
-            if self._bytes > KEPT_BYTES:
-                self._good = {}
-                self._bytes = len(key[1]) + _OVERHEAD
-            self._good[key] = None
+def check_ahead(steps: Sequence[bytes]) -> bytes:
+    """What can be said of each of these encoded steps, in their order: `UNKNOWN` or `GOOD`."""
+    return bytes([GOOD if _is_good(step) else UNKNOWN for step in steps])
 
 
-def good_signatures(steps: Sequence[bytes]) -> list[Signature]:
-    """The good ones among the signatures by an entry's own keys, in encoded steps. What is no update is passed over.
-
-    It depends on nothing else: another process can do it (see `coname.verifier.replay.Replay.remember`).
-    """
-    return [signature for step in steps for signature in _signatures(step) if verify_2017(*signature)]
-
-
-def _signatures(step: bytes) -> list[Signature]:
+def _is_good(step: bytes) -> bool:
     try:
         update = VerifierStep.FromString(step).Update
-        keys = Entry.FromString(update.new_entry).update_policy.public_keys
+        entry = Entry.FromString(update.new_entry)
     except DecodeError:
-        return []
-    message = update.new_entry
-    return [(keys[signer].ed25519, message, signed) for signer, signed in update.signatures.items() if signer in keys]
+        return False
+    signed = False
+    for key, signature in _own(entry, update):
+        if not verify(key, update.new_entry, signature):
+            return False
+        signed = True
+    return signed
+
+
+def relying(entry: Entry, update: SignedEntryUpdate, otherwise: Verify) -> Verify:
+    """What checks the signatures of an `update` of which "good" was said.
+
+    :param entry: its new entry. :param otherwise: checks all that nothing was said about.
+    """
+    own = frozenset(_own(entry, update))
+    said = update.new_entry
+
+    def check(key: bytes, message: bytes, signature: bytes) -> bool:
+        return ((key, signature) in own and message == said) or otherwise(key, message, signature)
+
+    return check
+
+
+def _own(entry: Entry, update: SignedEntryUpdate) -> Iterator[tuple[bytes, bytes]]:
+    """Key and signature, of each signature by a key of the new entry's own."""
+    keys = entry.update_policy.public_keys
+    for signer, signature in update.signatures.items():
+        if signer in keys:  # reading a message map adds what it lacks, so ask first
+            yield keys[signer].ed25519, signature

@@ -95,9 +95,10 @@ class Stream:
             self._settings.open_epoch_bytes,
         )
 
-    def take(self, data: bytes, now_ns: int) -> Taken | None:
+    def take(self, data: bytes, now_ns: int, good: bool = False) -> Taken | None:
         """Take the next step; what comes back is an epoch that it completes, not durable yet.
 
+        :param good: its signatures were checked, see `coname.verifier.signatures`.
         :raises Corrupt: the own database is damaged.
         """
         position = self.steps
@@ -112,12 +113,14 @@ class Stream:
         elif kind == "Epoch":
             return self._take_head(step, position, now_ns)
         elif self._mode is _Mode.FOLLOWING:
-            self._take_update(step, kind, position, len(data), now_ns)
+            self._take_update(step, kind, position, len(data), good, now_ns)
         return None
 
-    def _take_update(self, step: VerifierStep, kind: str | None, position: int, size: int, now_ns: int) -> None:
+    def _take_update(
+        self, step: VerifierStep, kind: str | None, position: int, size: int, good: bool, now_ns: int
+    ) -> None:
         if kind == "Update":
-            self._opened.add(step.Update, size)
+            self._opened.add(step.Update, size, good)
         else:
             self._opened.spoil(Finding(rules.MALFORMED_STEP, f"step {position} is neither an update nor a head"))
         if self._opened.broken is not None and self._casebook.violation is None:

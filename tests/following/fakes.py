@@ -14,6 +14,7 @@ from coname.core.times import NANOSECONDS
 from coname.errors import ConameError, Unavailable, Unreachable
 from coname.following.evidence_files import EvidenceFolder
 from coname.following.follower import Follower, World
+from coname.following.helper import NOTHING, Helper
 from coname.following.reporter import Reporter
 from coname.following.tally import Tally
 from coname.following.terminal import TerminalLine
@@ -22,6 +23,7 @@ from coname.messages.client_pb2 import SignedEpochHead
 from coname.storage.memory import MemoryStore
 from coname.verifier.replay import Replay
 from coname.verifier.settings import ReplaySettings
+from coname.verifier.signatures import check_ahead
 from tests.core.honest import key
 from tests.verifier.lying import START, LyingKeyserver
 
@@ -116,6 +118,43 @@ class FakeNetwork:
         self.links[-1].wake()
 
 
+class FakeHelper(Helper):
+    """A helper without a process, which answers at once, or when told.
+
+    :ivar running: it was started and not ended. :ivar asked: of how many steps, while it ran.
+    :ivar late: it answers by and by, see `waiting`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        self.running = False
+        self.late = False
+        self.asked = 0
+        self.waiting: list[tuple[Deferred[bytes], bytes]] = []
+
+    def start(self) -> None:
+        self.running = True
+
+    def stop(self) -> None:
+        self.running = False
+        self.answer(NOTHING)
+
+    def check(self, steps: Sequence[bytes]) -> Deferred[bytes]:
+        if not self.running:
+            return succeed(NOTHING)
+        self.asked += len(steps)
+        if not self.late:
+            return succeed(check_ahead(steps))
+        self.waiting.append((Deferred(), check_ahead(steps)))
+        return self.waiting[-1][0]
+
+    def answer(self, instead: bytes | None = None) -> None:
+        """Answer all that was asked."""
+        waiting, self.waiting = self.waiting, []
+        for answered, said in waiting:
+            answered.callback(said if instead is None else instead)
+
+
 class FakeWorld:
     """Everything that a follower needs, on one store.
 
@@ -130,6 +169,7 @@ class FakeWorld:
         self.store: IKeyValueStore = MemoryStore()
         self.folder = EvidenceFolder(folder, self.clock.seconds)
         self.tally = Tally()
+        self.helper = FakeHelper()
         self.terminal = io.StringIO()
         self.jitter = 1.0
         self.work: Callable[..., Deferred[Any]] = maybeDeferred
@@ -152,6 +192,7 @@ class FakeWorld:
         world = World(
             connect=self.network.connect,
             work=lambda *words: self.work(*words),
+            helper=self.helper,
             clock=self.clock,
             now_ns=self.now_ns,
             random=lambda: self.jitter,

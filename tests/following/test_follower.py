@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from coname.core import heads
 from coname.errors import Corrupt, Refused, Unavailable
+from coname.following import ahead, progress
 from coname.following.backoff import MOST_SECONDS
 from coname.following.follower import ReplayFailed
 from coname.following.pusher import IN_FLIGHT
@@ -118,6 +119,59 @@ def honest_more(world: FakeWorld) -> None:
     world.keyserver.set(f"user {len(world.keyserver.steps)}")
     world.keyserver.close()
     world.network.publish()
+
+
+class HelperTests(FollowerCase):
+    """While there is much to verify, another process checks signatures ahead."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.patch(progress, "FAR_STEPS", 1000)
+        self.patch(ahead, "MOST_BATCHES", 1)
+        for number in range(2500):
+            self.world.keyserver.set(f"user {number}")
+        self.world.keyserver.close()
+
+    def test_helps_until_the_keyserver_has_been_caught_up_with(self) -> None:
+        self.world.start()
+        self.assertEqual(self.pushed, [1])
+        self.assertEqual(self.world.helper.asked, 501)
+        self.assertTrue(self.world.helper.running)
+        self.world.turn(2)
+        self.assertFalse(self.world.helper.running)
+
+    def test_steps_that_are_being_checked_are_not_the_end(self) -> None:
+        self.world.helper.late = True
+        self.world.start()
+        self.world.turn(5)
+        self.assertTrue(self.world.helper.running)
+        self.assertFalse([line for line in self.lines() if "Caught up" in line])
+        self.world.helper.answer()
+        self.assertEqual(self.pushed, [1])
+
+    def test_no_answer_is_needed(self) -> None:
+        self.world.helper.late = True
+        self.world.start()
+        self.world.helper.answer(b"")
+        self.assertEqual(self.pushed, [1])
+
+    def test_is_ended_with_the_connection(self) -> None:
+        self.world.start()
+        self.assertTrue(self.world.helper.running)
+        self.world.network.links[-1].break_off()
+        self.assertFalse(self.world.helper.running)
+
+    def test_is_ended_with_the_verifier(self) -> None:
+        self.world.helper.late = True
+        self.world.start()
+        self.world.stop()
+        self.assertFalse(self.world.helper.running)
+
+    def test_is_not_started_for_little(self) -> None:
+        self.patch(progress, "FAR_STEPS", 3000)
+        self.world.start()
+        self.world.turn(2)
+        self.assertEqual((self.pushed, self.world.helper.asked), ([1], 0))
 
 
 class ReconnectTests(FollowerCase):

@@ -14,7 +14,8 @@ from coname.core.transcripts import update_digest
 from coname.core.vrf.points import ORDER
 from coname.messages.client_pb2 import SignedEpochHead
 from coname.messages.verification_pb2 import VerifierStep
-from coname.verifier.signatures import KEPT_BYTES, RememberedSignatures, good_signatures
+from coname.verifier import replay
+from coname.verifier.signatures import GOOD, UNKNOWN, check_ahead
 from tests.core.honest import key
 from tests.verifier.harness import KEY, NOW, Verifier, nanoseconds
 from tests.verifier.lying import START, LyingKeyserver, honest
@@ -142,56 +143,65 @@ def larger(signature: bytes) -> bytes:
 
 
 class Ahead(SynchronousTestCase):
-    """Signatures that are checked before their steps are taken."""
+    """Signatures that were checked before their steps are taken."""
 
     def setUp(self) -> None:
         self.keyserver = honest(LyingKeyserver())
         self.verifier = Verifier(self.keyserver)
 
+    def read(self, said: bytes | None = None) -> None:
+        steps = self.keyserver.steps
+        self.verifier.replay.take_many(steps, nanoseconds(NOW), check_ahead(steps) if said is None else said)
+
     def test_comes_to_the_same(self) -> None:
         other = Verifier(self.keyserver)
         other.read()
-        self.verifier.replay.preverify(self.keyserver.steps)
-        self.verifier.read()
+        self.read()
         self.assertEqual(list(other.store.iterate(b"\0", b"\xff")), list(self.verifier.store.iterate(b"\0", b"\xff")))
 
-    def test_a_bad_one_stays_bad(self) -> None:
-        self.keyserver.set("alice", 100, signers=[key("mallory")])
-        self.verifier.replay.preverify(self.keyserver.steps)
-        self.verifier.read()
-        assert self.verifier.replay.violation is not None
+    def test_something_may_be_said_of_the_first_steps_only(self) -> None:
+        self.read(check_ahead(self.keyserver.steps)[:2])
+        self.assertEqual(self.verifier.replay.verified, 3)
 
-    @settings(derandomize=True, max_examples=50)
-    @given(st.binary(max_size=100))
-    def test_arbitrary_bytes_are_passed_over(self, step: bytes) -> None:
-        self.verifier.replay.preverify([step])
+    def test_more_may_be_said_than_there_is(self) -> None:
+        self.read(bytes([GOOD]) * 1000)
+        self.assertEqual(self.verifier.replay.steps, len(self.keyserver.steps))
 
-    def test_what_is_remembered_is_not_checked_again(self) -> None:
-        asked = []
+    def test_what_was_said_is_not_checked_again(self) -> None:
+        asked: list[bytes] = []
 
         def check(public: bytes, message: bytes, signature: bytes) -> bool:
             asked.append(message)
-            return message != b"bad"
+            return verify(public, message, signature)
 
-        remembered = RememberedSignatures(check)
-        remembered.remember([(b"key", b"good", b"signature")])
-        self.assertTrue(remembered(b"key", b"good", b"signature"))
+        self.patch(replay, "verify_2017", check)
+        self.verifier.open()
+        self.read()
+        self.assertEqual(self.verifier.replay.verified, 3)
         self.assertEqual(asked, [])
-        self.assertTrue(remembered(b"other key", b"good", b"signature"))
-        self.assertFalse(remembered(b"key", b"bad", b"signature"))
-        self.assertEqual(asked, [b"good", b"bad"])
 
-    def test_bad_ones_are_not_found(self) -> None:
-        self.keyserver.set("bob", signers=[key("bob"), key("mallory")])
-        step = VerifierStep.FromString(self.keyserver.steps[-1])
-        self.assertEqual(len(good_signatures([self.keyserver.steps[-1]])), 1)
-        step.Update.signatures[key("bob").key_id] = bytes(64)
-        self.assertEqual(good_signatures([step.SerializeToString()]), [])
+    def test_only_what_it_was_said_of_is_not_checked(self) -> None:
+        self.keyserver.set("alice", 100, signers=[key("mallory")])
+        self.read(bytes([GOOD]) * len(self.keyserver.steps))
+        assert self.verifier.replay.violation is not None
+        self.assertEqual(self.verifier.replay.violation.rule, "unauthorised_update")
 
-    def test_memory_is_bounded(self) -> None:
-        remembered = RememberedSignatures()
-        remembered.remember((b"key", bytes(1 << 20), b"%d" % number) for number in range(300))
-        self.assertLessEqual(len(remembered._good), KEPT_BYTES >> 20)
+    def test_a_bad_one_is_not_said_to_be_good(self) -> None:
+        step = VerifierStep.FromString(self.keyserver.steps[0])
+        self.assertEqual(check_ahead([step.SerializeToString()]), bytes([GOOD]))
+        for signer in step.Update.signatures:
+            step.Update.signatures[signer] = bytes(64)
+        self.assertEqual(check_ahead([step.SerializeToString()]), bytes([UNKNOWN]))
+
+    def test_nothing_is_said_of_unsigned_ones_and_of_heads(self) -> None:
+        step = VerifierStep.FromString(self.keyserver.steps[0])
+        step.Update.signatures.clear()
+        self.assertEqual(check_ahead([step.SerializeToString(), self.keyserver.steps[-1]]), bytes([UNKNOWN, UNKNOWN]))
+
+    @settings(derandomize=True, max_examples=50)
+    @given(st.binary(max_size=100))
+    def test_nothing_is_said_of_arbitrary_bytes(self, step: bytes) -> None:
+        self.assertEqual(check_ahead([step]), bytes([UNKNOWN]))
 
 
 class Arbitrary(SynchronousTestCase):
