@@ -200,17 +200,17 @@ class Driver:
     async def _write_all(self) -> None:
         while self._running and (self._unwritten or self._compaction):
             batch, self._unwritten = self._unwritten, []
-            compaction = self._compaction
+            compaction, self._compaction = self._compaction, None
             writes, sync = self._writes(batch, compaction)
+            if compaction is not None:  # before it is written: what is being removed, the core must not ask for
+                self._store.compacted(compaction)
+                self.core.compacted(compaction)
             if sync or compaction:
                 await self._run_in_thread(self._database.write, writes, sync)
             for ready, _ in batch:
                 self._store.written(ready.entries)
-            if compaction is not None:
-                self._store.compacted(compaction)
-                self._compaction = None
             if self._running:
-                self._written(batch, compaction)
+                self._written(batch)
         self._busy = False
 
     def _writes(
@@ -231,14 +231,12 @@ class Driver:
             writes += self._store.compaction(compaction)
         return writes, sync
 
-    def _written(self, batch: Sequence[tuple[Ready, object]], compaction: RaftSnapshot | None) -> None:
+    def _written(self, batch: Sequence[tuple[Ready, object]]) -> None:
         for ready, _ in batch:
             self._send(ready.messages_after)
         if batch:
             self.core.stored(batch[-1][0].number)
             self._engine.stored([proposed for _, proposed in batch])
-        if compaction is not None:
-            self.core.compacted(compaction)
         if self._install is not None and not self._unwritten:
             install, self._install = self._install, None
             self._engine.install(install)
