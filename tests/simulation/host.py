@@ -1,0 +1,204 @@
+"""One simulated machine with a replica on it: the real one, from the edge to the disk."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from coname.core.signatures import SigningKey
+from coname.core.types import KeyId
+from coname.errors import Unavailable
+from coname.keyserver.admission import Admission, Registration
+from coname.keyserver.answers import Answer
+from coname.keyserver.indices import Indices
+from coname.keyserver.lookups import Lookups
+from coname.keyserver.machine import StateMachine
+from coname.keyserver.replica import Parts, Replica, Timing
+from coname.keyserver.verifiers import KnownSigners
+from coname.messages.client_pb2 import LookupRequest, UpdateRequest
+from coname.messages.config_pb2 import RegistrationPolicy
+from coname.replication.raft import Core
+from coname.replication.raft_log import RaftLog, RaftLogSettings
+from coname.storage.tree import MerkleTree
+from tests.keyserver.harness import LIMITS, REALM, START
+from tests.replication.raft.invariants import Violation
+from tests.simulation.clocks import LifeClock, Threads
+from tests.simulation.disks import Disks
+from tests.simulation.realm import known_signatures
+from tests.simulation.snapshots import MemoryCopies, MemorySnapshots
+
+if TYPE_CHECKING:
+    from tests.simulation.simulation import Simulation
+
+CACHE_BYTES = 1 << 18
+
+
+class WatchedKey(SigningKey):
+    """A replica's key, which tells what it signs."""
+
+    __slots__ = ("host",)
+
+    host: Host
+
+    def sign(self, message: bytes) -> bytes:
+        """See `SigningKey`."""
+        self.host.simulation.invariants.signs(self.host, message)
+        return super().sign(message)
+
+
+class Host:
+    """See the module.
+
+    :ivar disks: what survives.
+    :ivar running: whether there is a process; the other attributes are those of its last life.
+    :ivar core: Raft's, once it was made.
+    :ivar ready: whether requests are taken. :ivar lives: how many there were.
+    :ivar skew: nanoseconds that the wall clock is wrong.
+    """
+
+    core: Core
+    replica: Replica
+    clock: LifeClock
+
+    def __init__(self, simulation: Simulation, id: int) -> None:
+        self.simulation = simulation
+        self.id = id
+        self.disks = Disks()
+        self.running = False
+        self.ready = False
+        self.skew = 0
+        self.lives = 0
+        key = simulation.realm.keys[id]
+        self._key = WatchedKey(key.secret, key.public)
+        self._key.host = self
+
+    # life
+
+    def start(self) -> None:
+        """Begin a life."""
+        simulation = self.simulation
+        self.running, self.ready = True, False
+        self.lives += 1
+        if self.disks.finish():
+            simulation.happened["install"] += 1
+            simulation.say(f"{self.id} has another's database")
+        self.clock = LifeClock(simulation.clock, self._look)
+        self.replica = Replica(self._parts())
+        started = Deferred.fromCoroutine(self.replica.start())
+        started.addCallbacks(self._started, self._not_started)
+
+    def _started(self, _: object) -> None:
+        self.ready = True
+
+    def _not_started(self, failure: Failure) -> None:
+        if not failure.check(Unavailable):  # it was stopped while it started
+            failure.raiseException()
+
+    def crash(self) -> None:
+        """The machine loses power."""
+        self._end()
+        self.disks.crash(self.simulation.chance)
+
+    def stop(self) -> Deferred[None]:
+        """The process ends in good order; fires when it has."""
+        self.ready = False
+        return Deferred.fromCoroutine(self.replica.stop()).addCallback(self._stopped, self.clock)
+
+    def _stopped(self, _: object, clock: LifeClock) -> None:
+        if clock.alive:
+            self._end()
+            self.disks.reopen()
+
+    def _end(self) -> None:
+        self.clock.alive = self.running = self.ready = False
+        self.simulation.network.stopped(self.id)
+        if hasattr(self, "core"):
+            self.simulation.invariants.forget(self.core)
+
+    def _begin_anew(self) -> None:
+        """What the service does when another database lies ready."""
+        self.simulation.say(f"{self.id} begins anew")
+        self.stop().addCallback(lambda _: self.start() if not self.running else None)
+
+    # what it is made of
+
+    def wall(self) -> int:
+        """What its clock says, nanoseconds since 1970."""
+        return int((START + self.simulation.clock.seconds()) * 1e9) + self.skew
+
+    def _parts(self) -> Parts:
+        simulation, store, realm = self.simulation, self.disks.state, self.simulation.realm
+        tree = MerkleTree(store, b"", CACHE_BYTES)
+        indices = Indices(store, realm.suite, realm.vrf_secret)
+        verifiers = realm.verifiers(known_signatures)
+        machine = StateMachine(store, REALM, tree, realm.policy, verifiers, known_signatures)
+        registration = Registration([RegistrationPolicy(insecure_skip_email_proof=True)], [])
+        signers = KnownSigners([*realm.policy.public_keys], machine.resumed().frontier.has_signed)
+        threads = Threads(self.clock, lambda: simulation.disk_time(self.id))
+        return Parts(
+            realm=REALM,
+            store=store,
+            log=self._log(threads),
+            tree=tree,
+            machine=machine,
+            lookups=Lookups(store, tree, indices.find, 1000, CACHE_BYTES),
+            admission=Admission(store, indices, LIMITS, registration, known_signatures, signers),
+            verifiers=verifiers,
+            signing_key=self._key,
+            signer=KeyId(self.id),  # the policy has it under the id of its replica
+            timing=Timing(self.clock, self.wall, simulation.story.intervals, simulation.story.client_timeout),
+            run_in_thread=self._watched(threads),
+            most_pending=LIMITS.pending_updates,
+        )
+
+    def _watched(self, threads: Threads) -> Callable[..., Deferred[Any]]:
+        def run(function: Callable[..., Any], *args: Any) -> Deferred[Any]:
+            if function == self.disks.state.write:
+                self.simulation.invariants.writes(self, args[0])
+            return threads.run(function, *args)
+
+        return run
+
+    def _log(self, threads: Threads) -> RaftLog:
+        simulation, story, disks = self.simulation, self.simulation.story, self.disks
+        copies = MemoryCopies(disks.state, REALM, simulation.realm.policy, b"", CACHE_BYTES)
+        settings = RaftLogSettings(
+            self.id,
+            tuple(simulation.hosts),
+            heartbeat=story.heartbeat,
+            kept_entries=story.kept_entries,
+            core=story.core,
+        )
+        return RaftLog(
+            settings,
+            lambda: disks.log,
+            simulation.network.place(self.id, self.clock),
+            self.clock,
+            threads.run,
+            random.Random(simulation.chance.getrandbits(32)),
+            MemorySnapshots(disks, copies, self.clock, threads.run, self._begin_anew),
+        )
+
+    # what clients and checks see
+
+    def update(self, request: UpdateRequest) -> Deferred[Answer]:
+        """A request arrives."""
+        return self.replica.update(request)
+
+    def lookup(self, request: LookupRequest) -> Answer:
+        """A request arrives."""
+        return self.replica.lookup(request)
+
+    def has_durably(self, index: int, term: int) -> bool:
+        """See `Observed`."""
+        return self.disks.has_durably(index, term)
+
+    def _look(self) -> None:
+        if self.clock.alive:
+            if self.replica.failure is not None:
+                raise Violation(f"replica {self.id} stopped: {self.replica.failure!r}") from self.replica.failure
+            self.simulation.invariants.look(self)

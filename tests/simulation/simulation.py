@@ -1,0 +1,188 @@
+"""Whole replicas from one seed: the same seed gives the same run, to the last byte.
+
+What is real: everything from a replica's edge to its disk (admission, proposals, state machine, epochs, lookups, the
+Raft engine with its driver and core, the rules of sending and installing copies). What is simulated: the network below
+`ReplicaNetwork`, `IKeyValueStore` (in memory, losing in a crash what was not synced), threads, clocks, the fronts, and
+the system's randomness.
+
+After each thing that happens to a replica, `ReplicaInvariants` are checked; in the end, everything heals, and within
+`HEALED_SECONDS` every user can be updated, every replica has it, and the clients' `History` must be that of one
+directory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import patch
+
+from coname.messages.client_pb2 import LookupRequest
+from coname.replication import raft_log
+from coname.replication.raft import Core, IRaftStorage, Ready, Settings
+from tests.replication.raft.invariants import Violation
+from tests.simulation.clients import Client, content_of
+from tests.simulation.clocks import WorldClock
+from tests.simulation.faults import Faults
+from tests.simulation.fixed import fixed
+from tests.simulation.history import History, Read, Write
+from tests.simulation.host import Host
+from tests.simulation.invariants import ReplicaInvariants, same_everywhere
+from tests.simulation.network import Network
+from tests.simulation.realm import owner, realm
+from tests.simulation.story import Story
+
+STORY_SECONDS = 4.0
+"""Simulated, with faults."""
+
+HEALED_SECONDS = 30.0
+"""Without faults, until everything must work: some ten elections, and the longest that a client waits."""
+
+MODULE = "tests.simulation"
+
+
+class Simulation:
+    """One run.
+
+    :param core: the class of the cores, and :param host: of the machines; others for mistakes that are planted.
+    :param tell: called with a line for each thing that happens; None: nobody listens.
+    :ivar chance: all that is random comes from here.
+    :ivar healed: whether the faults are over.
+    :ivar happened: how often what happened, so that a test can tell that it does.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        seconds: float = STORY_SECONDS,
+        core: type[Core] = Core,
+        host: type[Host] = Host,
+        tell: Callable[[str], object] | None = None,
+    ) -> None:
+        self.seed = seed
+        self.chance = random.Random(seed)
+        self.story = Story.drawn(self.chance, seconds)
+        self.realm = realm(self.story.replicas)
+        self.clock = WorldClock()
+        self.history = History()
+        self.happened: Counter[str] = Counter()
+        self.healed = False
+        self.slowness: dict[int, float] = {}
+        self.hosts: dict[int, Host] = {}
+        self.invariants = ReplicaInvariants(range(1, self.story.replicas + 1))
+        self.network = Network(self, self.clock, self.story.weather)
+        self._core = core
+        self._tell = tell
+        self._digest = hashlib.sha256()
+        self.hosts.update({id: host(self, id) for id in range(1, self.story.replicas + 1)})
+        self.invariants.watch(self.hosts)
+
+    # what others use
+
+    def say(self, what: str, more: Callable[[], str] | None = None) -> None:
+        """Something happens. :param more: what people want to know of it."""
+        line = f"{self.clock.rightNow:.6f} {what}"
+        self._digest.update(line.encode() + b"\n")
+        if self._tell is not None:
+            self._tell(f"{line} {more()}" if more else line)
+
+    def note(self, kind: str, what: str) -> None:
+        """Something happens of which there are kinds."""
+        self.happened[kind] += 1
+        self.say(what)
+
+    def disk_time(self, id: int) -> float:
+        """How long half a write takes."""
+        return self.chance.random() * max(self.story.slowest_disk / 2, self.slowness.get(id, 0.0))
+
+    @property
+    def trace_hash(self) -> str:
+        """Of everything that happened."""
+        return self._digest.hexdigest()
+
+    # the run
+
+    def run(self) -> None:
+        """All of it.
+
+        :raises Violation: something that must hold does not; the seed is in it.
+        """
+        watched = patch.object(raft_log, "Core", self._watched_core)
+        try:
+            with fixed(self.chance, self.story.checkpoint_bytes), watched:
+                self._run()
+        except Exception as error:
+            command = f"python -m {MODULE} {self.seed} --trace"
+            raise Violation(f"seed {self.seed}: {type(error).__name__}: {error}; again by: {command}") from error
+
+    def _run(self) -> None:
+        self.say(str(self.story))
+        for host in self.hosts.values():
+            host.start()
+        self.faults = Faults(self)
+        self.clients = [Client(self, number) for number in range(self.story.clients)]
+        self._run_until(self.story.seconds)
+        self.say("all heals")
+        self.healed = True
+        self.faults.heal()
+        self._settle()
+        same_everywhere(self.hosts)
+        self.history.check()
+
+    def _run_until(self, end: float, done: Callable[[], bool] = lambda: False) -> bool:
+        while self.clock.calls and self.clock.calls[0].getTime() < end:
+            self.clock.step()
+            if done():
+                return True
+        return False
+
+    def _settle(self) -> None:
+        """Each user is updated, by somebody who may have to look first; then every replica must know."""
+        end = self.clock.seconds() + HEALED_SECONDS
+        self._wait(end, "a client waits for ever", lambda: not any(client.busy for client in self.clients))
+        last = [self._write_last(user, end) for user in range(self.story.users)]
+        epoch = max(write.epoch for write in last)
+        self._wait(end, f"not everybody has epoch {epoch}", lambda: all(self._has(host, epoch) for host in self._all))
+        for host in self._all:
+            for user in range(self.story.users):
+                self._look_up(host, owner(user).user_id)
+
+    @property
+    def _all(self) -> list[Host]:
+        return list(self.hosts.values())
+
+    def _write_last(self, user: int, end: float) -> Write:
+        client = self.clients[0]
+        while True:
+            write = client.write(user)
+            self._wait(end, f"user {user} cannot be updated", lambda: not client.busy)
+            if write.epoch:
+                return write
+
+    def _wait(self, end: float, otherwise: str, done: Callable[[], bool]) -> None:
+        if not done() and not self._run_until(end, done):
+            raise Violation(f"no progress {HEALED_SECONDS:g} seconds after all healed: {otherwise}")
+
+    def _has(self, host: Host, epoch: int) -> bool:
+        return host.running and host.ready and host.replica.state.ratified_epoch >= epoch
+
+    def _look_up(self, host: Host, user_id: str) -> None:
+        answer = host.lookup(LookupRequest(user_id=user_id))
+        now = self.clock.seconds()
+        self.history.reads.append(Read(-1, host.id, user_id, answer.epoch, content_of(answer.entry), now, now))
+
+    def _watched_core(self, settings: Settings, storage: IRaftStorage, applied: int, chance: random.Random) -> Core:
+        """A core that shows what it asks for."""
+        simulation, host = self, self.hosts[settings.id]
+        kind: Any = self._core
+
+        class Watched(kind):  # type: ignore[misc]
+            def ready(self, deliver: bool = True) -> Ready:
+                ready: Ready = super().ready(deliver)
+                simulation.invariants.ready(host, self, ready)
+                return ready
+
+        watched: Core = Watched(settings, storage, applied, chance)
+        return watched
