@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 if TYPE_CHECKING:
@@ -79,6 +80,11 @@ def belongs_to(certificate: x509.Certificate, key: TlsKey) -> bool:
     """Whether `certificate` certifies the public half of `key`."""
     certified = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return certified == key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def fingerprint(certificate: x509.Certificate) -> str:
+    """The SHA-256 of `certificate` as ``openssl x509 -fingerprint -sha256`` shows it, for people to compare."""
+    return certificate.fingerprint(hashes.SHA256()).hex(":").upper()
 
 
 def pem(certificates: Sequence[x509.Certificate]) -> bytes:

@@ -75,7 +75,7 @@ class EnrollTests(CommandCase):
         self.enroll()
         self.admit()
         words = ["enroll", self.mine, "--accept", self.folder / "reply.json", "--realm", "x"]
-        self.assertIn("--accept goes with --metrics only", self.failed(*words))
+        self.assertIn("--accept goes without --realm and --keyserver", self.failed(*words))
 
 
 class AdmitTests(CommandCase):

@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from coname.config import load_client, load_replica, load_verifier
 from coname.configuration import acceptance, admission, admission_changes, enrolment
-from coname.configuration.authority import verifier_name
+from coname.configuration.authority import Authority, verifier_name
 from coname.configuration.init import InitOptions
 from coname.configuration.listen import Address
 from coname.core.quorums import satisfied
@@ -48,7 +48,7 @@ class EnrolmentCase(RealmCase):
         config = admission.admit(realm, self.request(), NOW, **options)
         self.reply_file.write_bytes(acceptance.write_reply(config))
 
-    def accept(self, **options: str) -> acceptance.Accepted:
+    def accept(self, **options: Any) -> acceptance.Accepted:
         return acceptance.accept(self.verifier, self.reply_file, NOW, **options)
 
     def apply(self, name: str = "Example University") -> list[Path]:
@@ -136,6 +136,66 @@ class WholeWayTests(EnrolmentCase):
         self.edit(put(config__initial_keyserver_auth=other_policy()), self.reply_file)
         self.assertIn("initial_keyserver_auth: the reply has another value", self.refused(self.accept))
         self.assertEqual((self.verifier / "config.json").read_bytes(), before)
+
+    def other_authority(self) -> None:
+        """A second reply, by somebody who has seen the request and has made an authority."""
+        self.admit()
+        forger = Authority.create("example.com", NOW)
+        request = self.request()
+        mine = forger.certify(verifier_name(request.verifier), request.wanted.public_key(), (), NOW)
+        self.edit(
+            put(
+                config__tls={
+                    "certificates": [{"certificate": [base64.b64encode(der(mine)).decode()]}],
+                    "root_cas": [base64.b64encode(der(forger.certificate)).decode()],
+                }
+            ),
+            self.reply_file,
+        )
+
+    def test_second_reply_by_another_authority_is_refused(self) -> None:
+        self.admit()
+        self.accept()
+        before = (self.verifier / "config.json").read_bytes()
+        self.other_authority()
+        self.assertIn("tls.root_cas: the reply has another authority", self.refused(self.accept))
+        self.assertEqual((self.verifier / "config.json").read_bytes(), before)
+
+    def test_another_authority_if_that_is_meant(self) -> None:
+        self.admit()
+        before = self.accept().config.tls
+        self.other_authority()
+        accepted = self.accept(new_authority=True)
+        self.assertEqual(list(accepted.old_authorities), acceptance.fingerprints(before.root_cas))
+        after = load_verifier(accepted.path, NOW).message.tls
+        self.assertNotEqual(before.root_cas, after.root_cas)
+        self.assertEqual(after, accepted.config.tls)
+
+    def test_renewal_without_another_authority_replaces_none(self) -> None:
+        self.admit()
+        self.accept()
+        self.admit()
+        self.assertEqual(self.accept(new_authority=True).old_authorities, ())
+
+    def test_what_the_operator_has_added_to_tls_stays(self) -> None:
+        self.admit()
+        self.accept()
+        self.edit(put(tls__server_name="keys.example.com"), self.verifier / "config.json")
+        self.admit()
+        self.accept()
+        self.assertEqual(load_verifier(self.verifier / "config.json", NOW).message.tls.server_name, "keys.example.com")
+
+    def test_certificate_for_a_key_that_lies_elsewhere_is_left_to_the_operator(self) -> None:
+        self.admit()
+        self.accept()
+        path = self.verifier / "config.json"
+        path.write_text(path.read_text().replace("tls-key.pem", "/etc/verifier/key.pem"))
+        self.admit()
+        self.assertIn("make the change by hand", self.refused(self.accept))
+
+
+def der(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(Encoding.DER)
 
 
 def other_policy() -> dict[str, Any]:

@@ -14,6 +14,7 @@ from coname.configuration.findings import Findings
 from coname.core.quorums import describe, ids
 
 _METRICS = "Show numbers for Prometheus there, over HTTP. Default: nowhere."
+_NEW_AUTHORITY = "Accept another authority than DIR/config.json has."
 
 
 @click.command()
@@ -28,7 +29,10 @@ _METRICS = "Show numbers for Prometheus there, over HTTP. Default: nowhere."
     help="The provider's answer is here: as `coname verifier accept DIR REPLY`.",
 )
 @click.option("--metrics", default="", metavar="HOST:PORT", help=f"With --accept. {_METRICS}")
-def enroll(folder: Path, realm: str | None, keyserver: str, reply: Path | None, metrics: str) -> None:
+@click.option("--new-authority", is_flag=True, help=f"With --accept. {_NEW_AUTHORITY}")
+def enroll(
+    folder: Path, realm: str | None, keyserver: str, reply: Path | None, metrics: str, new_authority: bool
+) -> None:
     """Make a verifier's keys in DIR, and a request to be sent to the realm's provider.
 
     DIR must not be there yet, or be empty. The keys never leave it; the request holds no secret.
@@ -36,8 +40,10 @@ def enroll(folder: Path, realm: str | None, keyserver: str, reply: Path | None, 
     with Report("verifier", as_json=False).errors():
         if reply is not None:
             if realm or keyserver:
-                raise click.UsageError("--accept goes with --metrics only: the rest is in DIR and in the reply")
-            tell_accepted(acceptance.accept(folder, reply, certificates.utc_now(), metrics))
+                raise click.UsageError(
+                    "--accept goes without --realm and --keyserver: they are in DIR and in the reply"
+                )
+            _accept(folder, reply, metrics, new_authority)
             return
         if realm is None:
             raise click.UsageError("--realm is missing: the name of the realm to verify")
@@ -59,21 +65,32 @@ def enroll(folder: Path, realm: str | None, keyserver: str, reply: Path | None, 
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.argument("reply", metavar="REPLY", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--metrics", default="", metavar="HOST:PORT", help=_METRICS)
-def accept(folder: Path, reply: Path, metrics: str) -> None:
+@click.option("--new-authority", is_flag=True, help=_NEW_AUTHORITY)
+def accept(folder: Path, reply: Path, metrics: str, new_authority: bool) -> None:
     """Check the provider's answer, the file REPLY, against the keys in DIR, and write DIR/config.json.
 
     If that is there already, only its certificate is replaced; the old file is kept.
     """
     with Report("verifier", as_json=False).errors():
-        tell_accepted(acceptance.accept(folder, reply, certificates.utc_now(), metrics))
+        _accept(folder, reply, metrics, new_authority)
+
+
+def _accept(folder: Path, reply: Path, metrics: str, new_authority: bool) -> None:
+    tell_accepted(acceptance.accept(folder, reply, certificates.utc_now(), metrics, new_authority=new_authority))
 
 
 def tell_accepted(accepted: acceptance.Accepted) -> None:
     """Say what the configuration is now, what to compare, and what to type next."""
     words, config = Words(), accepted.config
     (certificate,) = certificates.parse(config.tls.certificates[0].certificate[:1], Findings())
-    what = "Replaced the certificate in" if accepted.renewed else "Wrote"
-    words.line(f"{what} {accepted.path}", "bold green")
+    replaced = "the certificate and the authority" if accepted.old_authorities else "the certificate"
+    words.line(
+        f"Replaced {replaced} in {accepted.path}" if accepted.renewed else f"Wrote {accepted.path}", "bold green"
+    )
+    for fingerprint in accepted.old_authorities:
+        words.line(f"No more believed: the authority {fingerprint}.", "yellow")
+    for fingerprint in acceptance.fingerprints(config.tls.root_cas):
+        words.line(f"Who the keyserver is, says the authority {fingerprint}.")
     words.line(f"It follows {config.keyserver_addr}, for the realm {config.realm}.")
     words.line(f"Its certificate is valid until {certificate.not_valid_after_utc:%Y-%m-%d}.")
     if not accepted.renewed:
