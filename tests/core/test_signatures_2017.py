@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from coname.core import signatures_2017
 from coname.core.signatures import verify
-from coname.core.signatures_2017 import _go, verify_2017
+from coname.core.signatures_2017 import _go, may_differ, verify_2017
 from coname.core.vrf.points import FIELD, ORDER
 from tests.core.cases import each
 from tests.core.honest import key
@@ -146,3 +146,38 @@ class WithoutCofactor(SynchronousTestCase):
         self.assertTrue(verify_2017(neutral, MESSAGE, neutral + bytes(32)))
         strange = (FIELD + 1).to_bytes(32, "little")
         self.assertFalse(verify_2017(neutral, MESSAGE, strange + bytes(32)))
+
+
+class Cost(SynchronousTestCase):
+    """The slow algorithm is for strange forms only."""
+
+    def setUp(self) -> None:
+        self.asked = 0
+        self.patch(signatures_2017, "_go", self.go)
+
+    def go(self, *arguments: bytes) -> bool:
+        self.asked += 1
+        return _go(*arguments)
+
+    def test_ordinary_bad_signatures_are_not_looked_at_again(self) -> None:
+        for signature in (SIGNATURE[:32] + bytes(31) + b"\x0f", changed(SIGNATURE, 300), b"", bytes(63)):
+            self.assertFalse(verify_2017(KEY.public, MESSAGE, signature))
+        self.assertFalse(verify_2017(KEY.public, MESSAGE + b"!", SIGNATURE))
+        self.assertEqual(self.asked, 0)
+
+    def test_strange_ones_are(self) -> None:
+        self.assertTrue(verify_2017(KEY.public, MESSAGE, larger(SIGNATURE, 1)))
+        self.assertEqual(self.asked, 1)
+
+    def test_the_list_of_small_orders_is_whole(self) -> None:
+        points = [signatures_2017._decode(y.to_bytes(32, "little")) for y in signatures_2017._SMALL_ORDER]
+        for point in points:
+            assert point is not None
+            eight = signatures_2017._double(signatures_2017._double(signatures_2017._double(point)))
+            self.assertEqual(signatures_2017._encode(eight), b"\1" + bytes(31))
+        # y = 1 and y = -1 are of one point each, the others of two: with x and with -x
+        self.assertEqual(2 * len(points) - 2, 8)
+
+    def test_an_r_of_small_order_is_strange(self) -> None:
+        self.assertTrue(may_differ(KEY.public, ORDER_8 + bytes(32)))
+        self.assertFalse(may_differ(KEY.public, SIGNATURE))
