@@ -1,6 +1,7 @@
 """Becoming a verifier, the second half: from the provider's reply, a configuration.
 
 - The reply is a stranger's. Of what it says, only what a provider has to decide is taken over: never a path.
+- Nor does a reply show who made it. What it makes less strict than usual, or other than was asked for, is confirmed.
 - Nothing is overwritten. A second reply to the same request brings a new certificate, and may change nothing else:
   anybody who has seen the request can make one. Only if the operator says so beforehand, it brings a new authority.
 
@@ -21,12 +22,12 @@ from coname.configuration.findings import Findings
 from coname.configuration.keys import create, read_signing_key, read_tls_key
 from coname.configuration.parse import fill
 from coname.configuration.replacing import replace_files
-from coname.configuration.reply_checks import check_reply
+from coname.configuration.reply_checks import check_reply, differences
 from coname.errors import Misconfigured
 from coname.messages import config_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -67,13 +68,26 @@ class Accepted:
     old_authorities: tuple[str, ...] = ()
 
 
+def refuse(differences: Sequence[str]) -> None:
+    """:raises Misconfigured: always; for who cannot ask anybody."""
+    raise Misconfigured(list(differences))
+
+
 def accept(
-    target: Path, reply: Path, now: datetime, metrics_addr: str = "", *, new_authority: bool = False
+    target: Path,
+    reply: Path,
+    now: datetime,
+    metrics_addr: str = "",
+    *,
+    new_authority: bool = False,
+    confirm: Callable[[Sequence[str]], object] = refuse,
 ) -> Accepted:
     """Check the provider's `reply` against the keys in the folder `target`, and write the configuration there.
 
     :param now: the time that certificates are judged by.
     :param new_authority: a configuration that is there already may be given another authority.
+    :param confirm: is given what should be looked at, and raises whatever it likes if it is not to be. Not called for a
+        renewal, nor if there is nothing.
     :raises Misconfigured: with everything that is wrong with the reply or the folder; nothing was written.
     """
     findings = Findings()
@@ -93,6 +107,8 @@ def accept(
     path = target / CONFIG_FILE
     if path.exists():
         return _renew(path, config, new_authority)
+    if found := differences(config, request):
+        confirm(found)
     config.metrics_addr = metrics_addr
     create(path, to_json(MessageToDict(config, preserving_proto_field_name=True)), secret=False)
     return Accepted(path, config, renewed=False)

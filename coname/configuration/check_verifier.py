@@ -26,6 +26,7 @@ from coname.configuration.tls_config import Use
 from coname.core.signatures import SigningKey
 from coname.errors import Misconfigured
 from coname.messages import config_pb2 as pb
+from coname.messages.client_pb2 import Duration
 
 EVIDENCE_FOLDER = "evidence"
 
@@ -46,7 +47,7 @@ def check_verifier(message: pb.VerifierConfig, path: Path, now: datetime, findin
     check_policy(message.initial_keyserver_auth, findings.at("initial_keyserver_auth"))
     if not message.leveldb_path:
         findings.at("leveldb_path").mistake("missing: the database's folder, made at the first start")
-    tolerance = check_duration(message.clock_tolerance, findings.at("clock_tolerance"))
+    tolerance = check_clock_tolerance(message.clock_tolerance, findings.at("clock_tolerance"))
     sign_within = check_duration(message.sign_within, findings.at("sign_within"))
     metrics = _metrics(message, findings.at("metrics_addr"))
     findings.raise_mistakes()
@@ -70,6 +71,17 @@ def check_verifier(message: pb.VerifierConfig, path: Path, now: datetime, findin
         metrics=metrics,
         warnings=tuple(findings.warnings),
     )
+
+
+def check_clock_tolerance(duration: Duration, findings: Findings) -> float:
+    """The seconds of `duration`, 0 if it is absent, or with the mistake noted."""
+    seconds = check_duration(duration, findings)
+    if seconds > defaults.MOST_CLOCK_TOLERANCE:
+        findings.mistake(
+            f"{seconds:.0f} s; at most {defaults.MOST_CLOCK_TOLERANCE:.0f} s: a verifier that signs what is issued an "
+            "hour ahead can be shown by anybody to have broken the rules"
+        )
+    return seconds
 
 
 def _signing_key(message: pb.VerifierConfig, folder: Path, findings: Findings) -> SigningKey | None:

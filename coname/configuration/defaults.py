@@ -33,6 +33,9 @@ RAFT_LOG_BYTES = 256 * 1024 * 1024
 # How far ahead of a verifier's clock an epoch may be issued, in seconds. Clocks that are set over the network agree
 # within one; five minutes forgive a virtual machine that was asleep. What is issued later must not be vouched for.
 CLOCK_TOLERANCE = 300.0
+# The most that may be set, in seconds. A judge takes what was issued over an hour ahead of its clock for a lie, and
+# whoever has signed it for a liar; the other half of the hour is for how far the judge's own clock is off.
+MOST_CLOCK_TOLERANCE = 1800.0
 # Older epochs than this, in seconds, are checked but not signed, except for the newest: clients take answers for an
 # hour, so that nobody would look at the signatures, and each costs the keyserver a place in its log.
 SIGN_WITHIN = 3600.0

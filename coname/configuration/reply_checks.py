@@ -8,11 +8,13 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.x509.oid import NameOID
 
-from coname.configuration import authority, certificates, listen
+from coname.configuration import authority, certificates, defaults, listen
 from coname.configuration.blueprint import TLS_KEY_FILE, VERIFIER_KEY_FILE
 from coname.configuration.check_realm import check_policy
+from coname.configuration.check_verifier import check_clock_tolerance
 from coname.configuration.enrolment import REQUEST_FILE
 from coname.core.text import quoted
+from coname.core.times import to_seconds
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -38,7 +40,32 @@ def check_reply(
     if address is not None and not (address.host and address.port):
         findings.at("keyserver_addr").mistake(f"{config.keyserver_addr!r} is nowhere to connect to")
     check_policy(config.initial_keyserver_auth, findings.at("initial_keyserver_auth"))
+    check_clock_tolerance(config.clock_tolerance, findings.at("clock_tolerance"))
     _check_certificate(config.tls, tls, authority.verifier_name(signing.key_id), now, findings.at("tls"))
+
+
+def differences(config: pb.VerifierConfig, request: Request) -> list[str]:
+    """What makes the checked `config` less strict than it could be, or other than was asked for; each a sentence.
+
+    A reply does not show who made it. So nobody shall be led into these without having read them.
+    """
+    found = []
+    if request.keyserver_addr and config.keyserver_addr != request.keyserver_addr:
+        found.append(
+            f"It is to follow the keyserver at {config.keyserver_addr}; asked for was {request.keyserver_addr}."
+        )
+    if not config.require_transcripts:
+        found.append(
+            "It is to sign without transcripts (require_transcripts): a wrong root, or a change that its owner did not "
+            "sign, could not be proven to others. Only realms of the suite of 2017 need that."
+        )
+    tolerance = to_seconds(config.clock_tolerance)
+    if tolerance and tolerance != defaults.CLOCK_TOLERANCE:
+        found.append(
+            f"It is to sign epochs up to {tolerance:g} s ahead of its clock (clock_tolerance); usual are "
+            f"{defaults.CLOCK_TOLERANCE:g} s."
+        )
+    return found
 
 
 def _check_certificate(config: pb.TLSConfig, key: TlsKey, name: str, now: datetime, findings: Findings) -> None:

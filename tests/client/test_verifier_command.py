@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 
 from click.testing import CliRunner, Result
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from google.protobuf.json_format import MessageToDict
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -155,6 +157,39 @@ class AcceptTests(CommandCase):
         replica = json.loads((self.realm / "replica1" / "config.json").read_text())["replica_id"]
         self.assertIn(str(replica), output)
         self.assertIn(f"coname-verifier --config {self.mine / 'config.json'}", output)
+
+    def lax(self) -> Path:
+        self.enroll()
+        self.admit()
+        reply = self.folder / "reply.json"
+        document = json.loads(reply.read_text())
+        document["config"]["require_transcripts"] = False
+        reply.write_text(json.dumps(document))
+        return reply
+
+    def test_both_sides_show_the_same_fingerprint(self) -> None:
+        self.enroll()
+        admitted = self.admit()
+        certificate = x509.load_pem_x509_certificate((self.realm / "ca" / "ca.pem").read_bytes())
+        shown = certificate.fingerprint(hashes.SHA256()).hex(":").upper()
+        self.assertIn(shown, admitted)
+        self.assertIn(shown, self.done("accept", self.mine, self.folder / "reply.json"))
+
+    def test_what_is_less_strict_is_shown_and_asked_about(self) -> None:
+        result = self.run_it("accept", self.mine, self.lax(), answer="y\n")
+        self.assertEqual(result.exit_code, 0, result.output)
+        self.assertIn("sign without transcripts", result.output)
+
+    def test_no_is_taken_for_an_answer(self) -> None:
+        for answer in ("n\n", ""):
+            result = self.run_it(
+                "accept", self.mine, self.lax() if answer else self.folder / "reply.json", answer=answer
+            )
+            self.assertNotEqual(result.exit_code, 0)
+        self.assertFalse((self.mine / "config.json").exists())
+
+    def test_yes_in_advance(self) -> None:
+        self.assertIn("sign without transcripts", self.done("accept", self.mine, self.lax(), "--yes"))
 
     def test_reply_of_another(self) -> None:
         self.enroll()

@@ -15,6 +15,7 @@ from coname.config import VerifierSettings, load_replica, load_verifier
 from coname.configuration import defaults
 from coname.configuration.init import InitOptions
 from coname.configuration.listen import Address
+from coname.core import evidence
 from coname.core.signatures import SigningKey
 from coname.errors import Misconfigured
 from tests.configuration.realms import NOW, RealmCase, put
@@ -160,6 +161,12 @@ class MistakeTests(VerifierCase):
 
     def test_key_file_of_another_kind(self) -> None:
         self.one(put(signing_key_id="tls-key.pem"), "signing_key_id: a signing key's file name ends in")
+
+    def test_tolerance_that_would_let_a_judge_convict_it(self) -> None:
+        self.one(put(clock_tolerance={"seconds": 1801}), "clock_tolerance: 1801 s; at most 1800 s")
+
+    def test_the_most_that_clocks_may_differ_is_well_below_what_a_judge_forgives(self) -> None:
+        self.assertLessEqual(2 * defaults.MOST_CLOCK_TOLERANCE, evidence.FUTURE_TOLERANCE)
 
     def test_versions_that_grpc_cannot_keep_to(self) -> None:
         self.one(put(tls__min_version="VERSION_TLS13"), "tls.min_version: gRPC in Python cannot refuse TLS 1.2")

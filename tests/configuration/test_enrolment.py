@@ -355,6 +355,56 @@ class BadReplyTests(EnrolmentCase):
         self.assertIn("is not by the key in", self.refused(self.accept))
 
 
+class LaxReplyTests(EnrolmentCase):
+    """What a reply may say, but not unnoticed."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        shutil.rmtree(self.verifier)
+        enrolment.enroll(self.verifier, "example.com", "keys.example.com:4626")
+        self.admit()
+
+    def asked(self, **fields: Any) -> list[str]:
+        self.edit(put(**{f"config__{name}": value for name, value in fields.items()}), self.reply_file)
+        found: list[str] = []
+        self.accept(confirm=found.extend)
+        return found
+
+    def test_nothing_to_ask_about(self) -> None:
+        self.assertEqual(self.asked(), [])
+
+    def test_the_usual_tolerance(self) -> None:
+        self.assertEqual(self.asked(clock_tolerance={"seconds": 300}), [])
+
+    def test_another_address_than_was_asked_for(self) -> None:
+        (found,) = self.asked(keyserver_addr="evil.example:1")
+        self.assertIn("at evil.example:1; asked for was keys.example.com:4626", found)
+
+    def test_other_tolerance(self) -> None:
+        (found,) = self.asked(clock_tolerance={"seconds": 1800})
+        self.assertIn("up to 1800 s ahead", found)
+
+    def test_everything_at_once(self) -> None:
+        lax = {"require_transcripts": False, "clock_tolerance": {"seconds": 1}, "keyserver_addr": "a:1"}
+        self.assertEqual(len(self.asked(**lax)), 3)
+
+    def test_tolerance_that_would_let_a_judge_convict(self) -> None:
+        self.edit(put(config__clock_tolerance={"seconds": 1801}), self.reply_file)
+        self.assertIn("clock_tolerance: 1801 s; at most 1800 s", self.refused(self.accept))
+
+    def test_without_anybody_to_ask_nothing_is_written(self) -> None:
+        self.edit(put(config__require_transcripts=False), self.reply_file)
+        self.assertIn("without transcripts", self.refused(self.accept))
+        self.assertFalse((self.verifier / "config.json").exists())
+
+    def test_renewal_changes_none_of_it_and_does_not_ask(self) -> None:
+        self.accept()
+        self.admit()
+        self.assertEqual(self.asked(clock_tolerance={"seconds": 1}, require_transcripts=False), [])
+        settings = load_verifier(self.verifier / "config.json", NOW)
+        self.assertEqual((settings.clock_tolerance, settings.require_transcripts), (300.0, True))
+
+
 class RealmFolderTests(EnrolmentCase):
     def refused_realm(self) -> str:
         return self.refused(lambda: admission.read_realm(self.folder, NOW))
@@ -487,9 +537,12 @@ class OriginalTests(EnrolmentCase):
         self.assertNotIn("signer_names", document)
         self.assertEqual(len(document["verification_policy"]["quorum"]["subexpressions"]), 2)
 
-    def test_no_transcripts_are_asked_for(self) -> None:
+    def test_no_transcripts_are_asked_for_and_that_is_confirmed(self) -> None:
         self.admit()
-        self.assertFalse(self.accept().config.require_transcripts)
+        asked: list[str] = []
+        self.assertFalse(self.accept(confirm=asked.extend).config.require_transcripts)
+        self.assertEqual(len(asked), 1)
+        self.assertIn("without transcripts", asked[0])
 
 
 class LeftoversTests(EnrolmentCase):

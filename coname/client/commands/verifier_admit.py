@@ -55,6 +55,10 @@ def admit(request: Path, folder: Path, name: str, keyserver: str, out: Path | No
         words = Words(error=out is None)
         words.line(f"Admitted verifier {asked.verifier:x} (id {asked.verifier}) to {asked.realm}", "bold green")
         words.line("Is it the id that its operator told you? The request alone does not show who made it.", "yellow")
+        authority = certificates.fingerprint(realm.authority.certificate)
+        words.line(f"Tell it, on the same way, the fingerprint of your authority: {authority}")
+        if not config.require_transcripts:
+            words.line("It will be asked whether it is to sign without transcripts: this realm has none.")
         _tell_changes(words, wanted, applied=apply_)
         for backup in backups:
             words.line(f"kept the old file: {backup}", "dim")

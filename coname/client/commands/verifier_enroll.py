@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ from coname.configuration.findings import Findings
 from coname.core.quorums import describe, ids
 
 _METRICS = "Show numbers for Prometheus there, over HTTP. Default: nowhere."
+_YES = "Do not ask, whatever the answer says."
 _NEW_AUTHORITY = "Accept another authority than DIR/config.json has."
 
 
@@ -30,8 +32,9 @@ _NEW_AUTHORITY = "Accept another authority than DIR/config.json has."
 )
 @click.option("--metrics", default="", metavar="HOST:PORT", help=f"With --accept. {_METRICS}")
 @click.option("--new-authority", is_flag=True, help=f"With --accept. {_NEW_AUTHORITY}")
+@click.option("--yes", is_flag=True, help=f"With --accept. {_YES}")
 def enroll(
-    folder: Path, realm: str | None, keyserver: str, reply: Path | None, metrics: str, new_authority: bool
+    folder: Path, realm: str | None, keyserver: str, reply: Path | None, metrics: str, new_authority: bool, yes: bool
 ) -> None:
     """Make a verifier's keys in DIR, and a request to be sent to the realm's provider.
 
@@ -43,7 +46,7 @@ def enroll(
                 raise click.UsageError(
                     "--accept goes without --realm and --keyserver: they are in DIR and in the reply"
                 )
-            _accept(folder, reply, metrics, new_authority)
+            _accept(folder, reply, metrics, new_authority, yes)
             return
         if realm is None:
             raise click.UsageError("--realm is missing: the name of the realm to verify")
@@ -66,17 +69,29 @@ def enroll(
 @click.argument("reply", metavar="REPLY", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--metrics", default="", metavar="HOST:PORT", help=_METRICS)
 @click.option("--new-authority", is_flag=True, help=_NEW_AUTHORITY)
-def accept(folder: Path, reply: Path, metrics: str, new_authority: bool) -> None:
+@click.option("--yes", is_flag=True, help=_YES)
+def accept(folder: Path, reply: Path, metrics: str, new_authority: bool, yes: bool) -> None:
     """Check the provider's answer, the file REPLY, against the keys in DIR, and write DIR/config.json.
+
+    What it makes less strict than usual, or other than was asked for, is shown, and asked about.
 
     If that is there already, only its certificate is replaced; the old file is kept.
     """
     with Report("verifier", as_json=False).errors():
-        _accept(folder, reply, metrics, new_authority)
+        _accept(folder, reply, metrics, new_authority, yes)
 
 
-def _accept(folder: Path, reply: Path, metrics: str, new_authority: bool) -> None:
-    tell_accepted(acceptance.accept(folder, reply, certificates.utc_now(), metrics, new_authority=new_authority))
+def _accept(folder: Path, reply: Path, metrics: str, new_authority: bool, yes: bool) -> None:
+    def confirm(differences: Sequence[str]) -> None:
+        words = Words()
+        words.line("The answer does not show who made it, and says what should be looked at:", "bold yellow")
+        for difference in differences:
+            words.line(f"  {difference}", "yellow")
+        if not yes:
+            click.confirm("Is all of this meant?", abort=True)
+
+    now = certificates.utc_now()
+    tell_accepted(acceptance.accept(folder, reply, now, metrics, new_authority=new_authority, confirm=confirm))
 
 
 def tell_accepted(accepted: acceptance.Accepted) -> None:
@@ -89,8 +104,10 @@ def tell_accepted(accepted: acceptance.Accepted) -> None:
     )
     for fingerprint in accepted.old_authorities:
         words.line(f"No more believed: the authority {fingerprint}.", "yellow")
+    words.line("Who the keyserver is, is said by the authority with this SHA-256 fingerprint. Compare it with what the")
+    words.line("provider reads to you, by telephone or in person:")
     for fingerprint in acceptance.fingerprints(config.tls.root_cas):
-        words.line(f"Who the keyserver is, says the authority {fingerprint}.")
+        words.line(f"  {fingerprint}")
     words.line(f"It follows {config.keyserver_addr}, for the realm {config.realm}.")
     words.line(f"Its certificate is valid until {certificate.not_valid_after_utc:%Y-%m-%d}.")
     if not accepted.renewed:
