@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 
 from coname.core import evidence_entries, evidence_heads, evidence_material, times
 from coname.core.evidence_bounds import FORMAT, Budget, TooMuch
-from coname.core.evidence_facts import OtherRealm
 from coname.core.evidence_files import read_bundle, write_bundle
 from coname.core.evidence_steps import StepRules
 from coname.core.evidence_words import Finding
@@ -117,14 +116,15 @@ def judge(realm: RealmConfig, bundle: EvidenceBundle, now: float) -> Verdict:
         findings = _once(_findings(realm, material, budget, now, notes))
     except TooMuch as error:
         return Verdict((), TOO_LARGE, str(error), (), claim)
-    except OtherRealm as error:
-        return Verdict((), OTHER_REALM, str(error), (), claim)
     except ProofInvalid as error:
         return Verdict((), DAMAGED, str(error), (), claim)
     if findings and material.loose:
         return Verdict((), DAMAGED, material.loose, (), claim)
+    other = evidence_heads.elsewhere(material, realm.RealmName)
     if findings:
-        return Verdict(findings, "", "", tuple(notes), claim)
+        return Verdict(findings, "", "", (*notes, f"left out: {other}") if other else tuple(notes), claim)
+    if other:
+        return Verdict((), OTHER_REALM, other, tuple(notes), claim)
     why = "everything in it is genuine, but nothing in it is what an honest signer could not have signed"
     return Verdict((), UNPROVEN, why, tuple(notes), claim)
 
@@ -140,7 +140,7 @@ def _findings(
     yield from evidence_heads.time_reversed(material, name)
     yield from evidence_heads.future_time(material, name, times.nanoseconds(now + FUTURE_TOLERANCE))
     yield from evidence_entries.gone_back(material, name)
-    yield from StepRules(material, realm.tree_nonce, budget, notes).findings()
+    yield from StepRules(material, realm, budget, notes).findings()
 
 
 def _once(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -26,13 +26,6 @@ def damaged(sentence: str) -> ProofInvalid:
     return ProofInvalid(STEP, sentence)
 
 
-class OtherRealm(ProofInvalid):
-    """The bundle is, in part, about another realm."""
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__(STEP, sentence)
-
-
 @dataclass(frozen=True, slots=True)
 class KnownHead:
     """One EpochHead, however many have signed it, each in a wrapping with its own time.
@@ -100,3 +93,14 @@ class Material:
     def parent(self, head: KnownHead) -> KnownHead | None:
         """The head that `head` follows, if the bundle holds it."""
         return self.heads.get(head.previous)
+
+    def origin(self, head: KnownHead, realm: str) -> KnownHead | None:
+        """`head` if it names `realm`, or else the nearest of those it follows that does."""
+        found: KnownHead | None = head
+        while found is not None and found.realm != realm:
+            found = self.parent(found)
+        return found
+
+    def concerns(self, transcript: KnownTranscript, realm: str) -> bool:
+        """Whether a transcript is of `realm`, by what it says, or by the history of its head."""
+        return transcript.message.realm == realm or self.origin(transcript.head, realm) is not None

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from coname.core.evidence_facts import OtherRealm
 from coname.core.evidence_words import Finding, describe, finding, moment
 from coname.core.text import hexed, quoted
 
@@ -56,7 +55,11 @@ def skipped_epoch(material: Material, realm: str) -> Iterator[Finding]:
     for first in material.transcripts:
         for next_ in material.transcripts:
             one, other = first.message, next_.message
-            if other.first_step == one.head_step + 1 and other.epoch != one.epoch + 1:
+            if (
+                one.realm == other.realm == realm
+                and other.first_step == one.head_step + 1
+                and other.epoch != one.epoch + 1
+            ):
                 yield from finding(
                     "skipped_epoch",
                     first.signers & next_.signers,
@@ -91,31 +94,33 @@ def future_time(material: Material, realm: str, latest: int) -> Iterator[Finding
 
 
 def foreign_realm(material: Material, realm: str) -> Iterator[Finding]:
-    """A head of another realm follows one of this realm, or the signer's own transcript counts it to this realm.
+    """A head of another realm follows one of this realm; or somebody's transcript of one realm is of the other's head.
 
-    :raises OtherRealm: a head of another realm does neither: it has no business here.
+    A head that has nothing to do with this realm is nobody's fault: keys may serve two realms.
     """
-    for transcript in material.transcripts:
-        if transcript.message.realm != realm:
-            raise OtherRealm(f"a transcript in it is of the realm {quoted(transcript.message.realm)}")
     for head in material.heads.values():
-        if head.realm != realm:
-            yield from _foreign(material, realm, head)
+        before = material.origin(head, realm)
+        if before is not None and before is not head:
+            explanation = f"signed a head of {_named(head)} that follows from epoch {before.epoch} of {quoted(realm)}."
+            yield from finding("foreign_realm", material.vouch(head), explanation)
+    for transcript in material.transcripts:
+        said, head = transcript.message.realm, transcript.head
+        if said != head.realm and realm in (said, head.realm):
+            explanation = f"signed that {_named(head)} is the head of {quoted(said)}."
+            yield from finding("foreign_realm", transcript.signers, explanation)
 
 
-def _foreign(material: Material, realm: str, head: KnownHead) -> Iterator[Finding]:
-    covering = [each.signers for each in material.transcripts if each.head is head]
-    before = material.parent(head)
-    while before is not None and before.realm != realm:
-        before = material.parent(before)
-    if before is None and not covering:
-        raise OtherRealm(f"a head in it is of the realm {quoted(head.realm)}, and does not follow from one of {realm}")
-    names = f"epoch {head.epoch}, naming the realm {quoted(head.realm)},"
-    if before is not None:
-        explanation = f"signed a head of {names} that follows from epoch {before.epoch} of {quoted(realm)}."
-        yield from finding("foreign_realm", material.vouch(head), explanation)
-    for signers in covering:
-        yield from finding("foreign_realm", signers, f"signed that {names} is the head of {quoted(realm)}.")
+def _named(head: KnownHead) -> str:
+    return f"epoch {head.epoch}, naming the realm {quoted(head.realm)},"
+
+
+def elsewhere(material: Material, realm: str) -> str:
+    """What of it has nothing to do with the realm, in words; empty if there is nothing such."""
+    covered = {each.head.summary for each in material.transcripts if each.message.realm == realm}
+    for head in material.heads.values():
+        if material.origin(head, realm) is None and head.summary not in covered:
+            return f"a head in it is of the realm {quoted(head.realm)}, and does not follow from one of {realm}"
+    return ""
 
 
 def _pairs(material: Material, realm: str) -> Iterator[tuple[KnownHead, KnownHead]]:

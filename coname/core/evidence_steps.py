@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from coname.core.evidence_bounds import Budget
     from coname.core.evidence_facts import KnownHead, KnownTranscript, Material
     from coname.messages.client_pb2 import SignedEntryUpdate
+    from coname.messages.config_pb2 import RealmConfig
 
 _EMPTY = transcripts.updates_hash([])
 
@@ -38,13 +39,14 @@ _EMPTY = transcripts.updates_hash([])
 class StepRules:
     """The rules about the steps of one epoch, for each transcript that covers the bundle's updates.
 
-    :param nonce: the realm's tree nonce.
+    :param realm: its tree nonce makes the tree; steps of other realms' heads are not judged.
     :param notes: takes a sentence on each thing that cannot be decided.
     """
 
-    def __init__(self, material: Material, nonce: bytes, budget: Budget, notes: list[str]) -> None:
+    def __init__(self, material: Material, realm: RealmConfig, budget: Budget, notes: list[str]) -> None:
         self._material = material
-        self._nonce = nonce
+        self._realm = realm.RealmName
+        self._nonce = realm.tree_nonce
         self._budget = budget
         self._notes = notes
         self._updates = [_Update(update) for update in material.updates]
@@ -69,6 +71,8 @@ class StepRules:
 
     def _covers(self, transcript: KnownTranscript) -> bool:
         message = transcript.message
+        if not self._material.concerns(transcript, self._realm):
+            return False
         if message.head_step - message.first_step != len(self._updates):
             return False
         # That the updates are those of the last transcript was checked with the material.

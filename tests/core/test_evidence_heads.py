@@ -170,6 +170,41 @@ class ForeignRealm(JudgeCase):
         )
         self.assertEqual(self.found(evidence), {"foreign_realm": ids(REPLICA)})
 
+    def test_a_transcript_of_another_realm_takes_nothing_from_the_rest(self) -> None:
+        foreign = build_head(3, SECOND, realm="elsewhere")
+        there = sign_transcript(transcripts.build("elsewhere", Epoch(3), foreign, 2, []), OTHER)
+        evidence = bundle(heads=[sign_head(SECOND), sign_head(foreign, REPLICA)], transcripts=[there])
+        self.assertEqual(self.found(evidence), {"foreign_realm": ids(REPLICA, OTHER)})
+
+    def test_a_transcript_of_another_realm_of_our_head(self) -> None:
+        later = build_head(9, SECOND)
+        there = sign_transcript(transcripts.build("elsewhere", Epoch(9), later, 2, []), OTHER)
+        evidence = bundle(heads=[sign_head(SECOND), sign_head(later, REPLICA)], transcripts=[there])
+        self.assertEqual(self.found(evidence), {"foreign_realm": ids(OTHER), "skipped_epoch": ids(REPLICA, OTHER)})
+
+    def test_what_belongs_to_another_realm_altogether_is_left_out(self) -> None:
+        other = History("elsewhere", nonce=b"their nonce")
+        away = other.close(change("alice"))
+        evidence = bundle(
+            heads=[sign_head(ONE, *ALL), sign_head(TWO, *ALL), sign_head(away.head, *ALL)],
+            transcripts=[other.transcript(away, *ALL)],
+            updates=away.updates,
+        )
+        self.assertEqual(self.found(evidence), {"two_heads": ids(*ALL)})
+        self.assertIn("left out", " ".join(self.judge(evidence).notes))
+        del evidence.heads[1]
+        self.nothing("other_realm", evidence)
+
+    def test_steps_of_two_realms_are_not_compared(self) -> None:
+        ours, other = History(), History("elsewhere")
+        first, away = ours.close(), other.close()
+        jump = transcripts.build("elsewhere", Epoch(7), away.head, 1, [])
+        evidence = bundle(
+            heads=[sign_head(first.head, *ALL), sign_head(away.head, *ALL)],
+            transcripts=[ours.transcript(first, *ALL), sign_transcript(jump, *ALL)],
+        )
+        self.nothing("other_realm", evidence)
+
     def test_a_head_of_another_realm_alone_is_no_ones_fault(self) -> None:
         foreign = build_head(2, FIRST, realm="elsewhere")
         self.nothing("other_realm", bundle(heads=[sign_head(foreign, *ALL)]))

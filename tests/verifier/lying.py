@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Any
 
 from coname.core import heads, times, transcripts
 from coname.core.hashes import entry_hash, summary_hash
 from coname.core.signatures import SigningKey
 from coname.core.types import Epoch, Index
 from coname.messages.client_pb2 import AuthorizationPolicy, Entry, SignedEntryUpdate, SignedEpochHead
-from coname.messages.verification_pb2 import SignedTranscript, VerifierStep
+from coname.messages.verification_pb2 import SignedTranscript, Transcript, VerifierStep
 from coname.storage.memory import MemoryStore
 from coname.storage.tree import EMPTY, MerkleTree, NodeRef, complete
 from tests.core.honest import key, policy
@@ -66,6 +67,7 @@ class LyingKeyserver:
         self.signed_transcripts = signed_transcripts
         self.tree = MerkleTree(MemoryStore(), tree_nonce, 1 << 20)
         self._next_node = 0
+        self._said: Mapping[str, Any] = {}  # by the next transcript, and wrongly
         self._state = State()
         self._states: list[State] = [self._state.copy()]  # by epoch
 
@@ -134,10 +136,12 @@ class LyingKeyserver:
         root_hash: bytes | None = None,
         signers: list[SigningKey] | None = None,
         transcript: bytes | None = None,
+        said: Mapping[str, Any] | None = None,
     ) -> None:
         """Close the epoch. Each argument is what the head is to say instead of the truth.
 
         :param transcript: the Transcript message instead of the true one; empty: none.
+        :param said: what the true transcript, if there is one, is to say instead of the truth, by field.
         """
         state = self._state
         self._update_tree()
@@ -151,6 +155,7 @@ class LyingKeyserver:
             times.timestamp(state.issued),
             chain,
         )
+        self._said = said or {}
         self._append_head(signers or self.keys, transcript)
         state.first_step = state.length = len(self.steps)
         state.digests, state.changed = [], []
@@ -174,7 +179,11 @@ class LyingKeyserver:
             Epoch=SignedEpochHead(head=signed, signatures={each.key_id: each.sign(signed) for each in signers})
         )
         if transcript is None and self.signed_transcripts:
-            transcript = transcripts.build(self.realm, Epoch(state.epoch), state.head, state.first_step, state.digests)
+            true = transcripts.build(self.realm, Epoch(state.epoch), state.head, state.first_step, state.digests)
+            message = Transcript.FromString(true)
+            for name, value in self._said.items():
+                setattr(message, name, value)
+            transcript = message.SerializeToString(deterministic=True)
         if transcript:
             over = transcripts.signed_bytes(transcript)
             by = {each.key_id: each.sign(over) for each in signers}
@@ -330,6 +339,12 @@ LIES: Mapping[str, Lie] = {
     ),
     "history begun anew": Lie("two_heads", lambda keyserver: _other_history(keyserver, 0, 9), reconnect=True),
     "foreign realm": Lie("foreign_realm", lambda keyserver: keyserver.close(realm="elsewhere")),
+    "foreign realm, in the transcript too": Lie(
+        "foreign_realm", lambda keyserver: keyserver.close(realm="elsewhere", said={"realm": "elsewhere"})
+    ),
+    "skipped epoch, with a transcript of another realm": Lie(
+        "skipped_epoch", lambda keyserver: keyserver.close(epoch=keyserver.epoch + 2, said={"realm": "elsewhere"})
+    ),
     "time going back": Lie("time_reversed", lambda keyserver: keyserver.close(issued=keyserver.issued - 0.5)),
     "issued in the future": Lie("future_time", lambda keyserver: keyserver.close(issued=keyserver.issued + 86400)),
 }
