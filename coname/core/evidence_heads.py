@@ -56,7 +56,8 @@ def skipped_epoch(material: Material, realm: str) -> Iterator[Finding]:
         for next_ in material.transcripts:
             one, other = first.message, next_.message
             if (
-                one.realm == other.realm == realm
+                first is not next_
+                and one.realm == other.realm == realm
                 and other.first_step == one.head_step + 1
                 and other.epoch != one.epoch + 1
             ):

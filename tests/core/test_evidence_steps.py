@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from coname.core import transcripts
 from coname.core.hashes import entry_hash
 from coname.messages.client_pb2 import Entry, SignedEntryUpdate
 from coname.messages.evidence_pb2 import EvidenceBundle
@@ -23,6 +24,7 @@ from tests.core.history import (
     index,
     key,
     sign_head,
+    sign_transcript,
     update,
 )
 
@@ -99,6 +101,16 @@ class WrongRoot(StepsCase):
         evidence = self.evidence(self.history.close(change("alice", 1), root=bytes(32)), [])
         del evidence.updates[:]
         self.nothing("unproven", evidence)
+
+    def test_numbers_in_the_transcript_change_nothing(self) -> None:
+        second = self.history.close(change("alice", 1), root=bytes(32))
+        for wrong in ({"head_step": 0}, {"head_step": 2**64 - 1}, {"first_step": 9}, {"epoch": 7}):
+            evidence = self.evidence(second, ["alice"])
+            said = transcripts.parse(evidence.transcripts[0].transcript)
+            for name, value in wrong.items():
+                setattr(said, name, value)
+            evidence.transcripts[0].CopyFrom(sign_transcript(said.SerializeToString(), REPLICA))
+            self.assertEqual(self.found(evidence)["wrong_root"], ids(REPLICA))
 
     def test_a_tree_with_a_nonce(self) -> None:
         self.config.tree_nonce = b"nonce"

@@ -228,9 +228,9 @@ def honest(keyserver: LyingKeyserver, epochs: int = 3) -> LyingKeyserver:
     return keyserver
 
 
-def _wrong_root(keyserver: LyingKeyserver) -> None:
+def _wrong_root(keyserver: LyingKeyserver, said: Mapping[str, Any] | None = None) -> None:
     keyserver.set("mallory")
-    keyserver.close(root_hash=sha256(b"another tree").digest())
+    keyserver.close(root_hash=sha256(b"another tree").digest(), said=said)
 
 
 def _left_out(keyserver: LyingKeyserver) -> None:
@@ -277,10 +277,10 @@ def _given_away(keyserver: LyingKeyserver) -> None:
     keyserver.close()
 
 
-def _unauthorised(keyserver: LyingKeyserver) -> None:
+def _unauthorised(keyserver: LyingKeyserver, said: Mapping[str, Any] | None = None) -> None:
     keyserver.set("bob")
     keyserver.set("alice", 100, signers=[key("mallory")], owner=key("mallory"))
-    keyserver.close()
+    keyserver.close(said=said)
 
 
 def _unauthorised_registration(keyserver: LyingKeyserver) -> None:
@@ -344,6 +344,21 @@ LIES: Mapping[str, Lie] = {
     ),
     "skipped epoch, with a transcript of another realm": Lie(
         "skipped_epoch", lambda keyserver: keyserver.close(epoch=keyserver.epoch + 2, said={"realm": "elsewhere"})
+    ),
+    "unauthorised change, with a transcript that counts wrongly": Lie(
+        "unauthorised_update",
+        lambda keyserver: _unauthorised(keyserver, {"head_step": 1_000}),
+        proven_without_transcripts=False,
+    ),
+    "unauthorised change, with a transcript that ends before it begins": Lie(
+        "unauthorised_update",
+        lambda keyserver: _unauthorised(keyserver, {"first_step": 7, "head_step": 0}),
+        proven_without_transcripts=False,
+    ),
+    "wrong root, with a transcript of another epoch": Lie(
+        "wrong_root",
+        lambda keyserver: _wrong_root(keyserver, {"epoch": 1_000}),
+        proven_without_transcripts=False,
     ),
     "time going back": Lie("time_reversed", lambda keyserver: keyserver.close(issued=keyserver.issued - 0.5)),
     "issued in the future": Lie("future_time", lambda keyserver: keyserver.close(issued=keyserver.issued + 86400)),
