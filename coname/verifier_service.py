@@ -11,6 +11,7 @@ import os
 import random
 import sys
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 from twisted.application.service import IService
@@ -23,6 +24,7 @@ from twisted.python.threadpool import ThreadPool
 from coname import garbage
 from coname.config import VerifierSettings, load_verifier
 from coname.errors import ConameError, Misconfigured
+from coname.following import first_start
 from coname.following.backoff import Backoff
 from coname.following.evidence_files import EvidenceFolder
 from coname.following.follower import Follower, ReplayFailed, World
@@ -108,7 +110,14 @@ class VerifierService(ProcessService):
             epoch=replay.verified,
             metrics="" if self.metrics is None else f"; metrics on port {self.metrics.port}",
         )
+        if replay.verified == 0 and replay.violation is None:
+            self._warn_of_loss()
         self._reactor.callWhenRunning(self._begin, replay)
+
+    def _warn_of_loss(self) -> None:
+        warning = first_start.warning(self._settings, datetime.now(UTC))
+        if warning:
+            self._log.critical("{warning}", warning=warning)
 
     async def stop(self) -> None:
         """The connection first, then what the thread is at, then the database."""

@@ -18,6 +18,7 @@ from google.protobuf.json_format import MessageToDict, Parse
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
+from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from coname.config import load_verifier
@@ -208,6 +209,29 @@ class DatabaseTests(ServiceCase):
         epoch = self.more()
         await self.until(lambda: epoch in self.pushed, "it goes on with a new one")
         self.assertIsNot(service._store, broken)
+
+    async def test_one_that_was_lost_is_told(self) -> None:
+        told = self.catch()
+        os.utime(self.folder / "verifier.ed25519secret", (0, 0))
+        service = self.start()
+        await self.until(lambda: 3 in self.pushed, "it is up")
+        self.assertIn("this verifier's keys are of 1970-01-01", "".join(told))
+        told.clear()
+        await service.stopService()
+        self.start()
+        await aio(asyncio.sleep(0.2))
+        self.assertNotIn("The database is empty", "".join(told))
+
+    def catch(self) -> list[str]:
+        """What is logged from now on."""
+        told: list[str] = []
+
+        def observe(event: dict[str, Any]) -> None:
+            told.append(str(event.get("warning", "")))
+
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
+        return told
 
     async def test_evidence_without_a_place_is_refused_at_the_start(self) -> None:
         (self.folder / "file").write_text("")
