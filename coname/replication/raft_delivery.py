@@ -42,6 +42,8 @@ class Delivery:
 
     def put(self, entries: Sequence[RaftEntry]) -> None:
         """These are committed next."""
+        if self._ended is not None:
+            return
         self._entries += map(to_committed, entries)
         self._bytes += sum(len(entry.data) for entry in entries)
         self._deliver()

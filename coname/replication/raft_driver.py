@@ -23,7 +23,7 @@ from twisted.python.failure import Failure
 from coname.errors import Corrupt
 from coname.interfaces import IKeyValueStore, Write
 from coname.messages.raft_pb2 import RaftEntry, RaftHardState, RaftMessage, RaftSnapshot
-from coname.replication.raft import ChangeRefused, Core, MessageRefused, Ready, SoftState
+from coname.replication.raft import ChangeRefused, Core, MessageRefused, ProposalRefused, Ready, Role, SoftState
 from coname.replication.raft_network import ReplicaNetwork
 from coname.replication.raft_store import RaftStore
 
@@ -143,6 +143,22 @@ class Driver:
             except ChangeRefused:
                 return
             self._write()
+
+    def heirs(self) -> list[int]:
+        """Who could lead instead of this replica, the one that is furthest first; nobody if it does not lead."""
+        core = self.core
+        if not self._running or core.role is not Role.LEADER:
+            return []
+        others = [peer for peer in core.peers if peer in core.membership.voters and self._network.connected(peer)]
+        return sorted(others, key=lambda peer: core.peers[peer].match, reverse=True)
+
+    def hand_over(self, peer: int) -> None:
+        """Let another voter lead, if that is possible now."""
+        try:
+            self.core.transfer_leadership(peer)
+        except (ChangeRefused, ProposalRefused) as error:
+            self._log.info("Leadership is not handed over: {error}", error=error)
+        self.soon()
 
     def stop(self) -> Deferred[None]:
         """Do nothing more. Fires when no write is going on."""

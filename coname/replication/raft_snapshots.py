@@ -186,13 +186,16 @@ class DatabaseSnapshots(NoSnapshots):
         return self._arrivals.built == index
 
     def install(self, snapshot: RaftSnapshot) -> None:
-        """See `NoSnapshots`. The owner is asked to begin anew once it is certain that it will."""
-        if self._installing or not self.has(snapshot.index):
-            return
-        self._installing = True
-        installing = Deferred.fromCoroutine(self._install(snapshot))
-        installing.addErrback(lambda failure: self._log.failure("A database was not installed", failure=failure))
+        """See `NoSnapshots`. The core takes nothing more, so the owner begins anew in any case: with this database, or,
+        if that could not be put in place, with what is there."""
+        if not self._installing:
+            self._installing = True
+            installing = Deferred.fromCoroutine(self._install(snapshot))
+            installing.addErrback(lambda failure: self._log.failure("A database was not installed", failure=failure))
 
     async def _install(self, snapshot: RaftSnapshot) -> None:
-        await self._run_in_thread(self._folders.commit, snapshot)
-        self._begin_anew()
+        try:
+            if self.has(snapshot.index):
+                await self._run_in_thread(self._folders.commit, snapshot)
+        finally:
+            self._begin_anew()

@@ -65,6 +65,14 @@ class LeadershipTests(Started):
         self.table.isolate(self.id_of(old))
         await until(lambda: {1, 2} <= set(heard), "both hear of it")
 
+    async def test_a_leader_that_stops_hands_over_before(self) -> None:
+        await self.started()
+        old = self.led
+        await soon(old.propose(b"one"))
+        await soon(old.stop())
+        others = [log for log in self.logs if log is not old]
+        self.assertEqual([log.status()["raft role"] == "leader" for log in others].count(True), 1)
+
     async def test_proposals_wait_for_a_leader(self) -> None:
         await self.make_logs(3)
         await soon(self.logs[0].start(0))
