@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 def gone_back(material: Material, realm: str) -> Iterator[Finding]:
     """An entry with a smaller version, or the same and another content, or none, in a later epoch."""
     for older, newer in _pairs(material, realm):
-        if older.entry is None or older.head.epoch >= newer.head.epoch or older.entry == newer.entry:
+        if older.value is None or older.head.epoch >= newer.head.epoch or older.value == newer.value:
             continue
         at = f"at {older.index.hex()}"
-        if newer.entry is None:
+        if newer.value is None:
             yield from finding(
                 "entry_vanished",
                 material.vouch(older.head, newer.head),
@@ -36,7 +36,7 @@ def gone_back(material: Material, realm: str) -> Iterator[Finding]:
                 f"which there is none.",
             )
             continue
-        before, after = _version(older.entry), _version(newer.entry)
+        before, after = _version(older), _version(newer)
         if before is not None and after is not None and after <= before:
             yield from finding(
                 "version_decreased",
@@ -51,7 +51,9 @@ def _pairs(material: Material, realm: str) -> Iterator[tuple[KnownEntry, KnownEn
     by_index: dict[bytes, dict[bytes, KnownEntry]] = {}
     for each in material.entries:
         if each.head.realm == realm:
-            by_index.setdefault(each.index, {})[each.head.summary] = each
+            known = by_index.setdefault(each.index, {})
+            if each.shown or each.head.summary not in known:
+                known[each.head.summary] = each
     left = MAX_PAIRS
     for found in by_index.values():
         left -= len(found) * (len(found) - 1) // 2
@@ -60,8 +62,10 @@ def _pairs(material: Material, realm: str) -> Iterator[tuple[KnownEntry, KnownEn
         yield from combinations(sorted(found.values(), key=lambda each: each.head.epoch), 2)
 
 
-def _version(entry: bytes) -> int | None:
+def _version(known: KnownEntry) -> int | None:
+    if known.entry is None:
+        return None
     try:
-        return Entry.FromString(entry).version
+        return Entry.FromString(known.entry).version
     except DecodeError:
         return None

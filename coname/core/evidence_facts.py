@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from coname.core.partial_tree import PartialTree
-    from coname.core.types import Index
+    from coname.core.types import EntryHash, Index
     from coname.messages.client_pb2 import SignedEntryUpdate
     from coname.messages.verification_pb2 import Transcript
 
@@ -58,12 +58,19 @@ class KnownTranscript:
 class KnownEntry:
     """What the tree of a head holds at an index.
 
-    :ivar entry: None where it is proven that there is none.
+    :ivar value: the entry's hash; None where it is proven that there is none.
+    :ivar entry: None where there is none, and where the bundle shows the hash only, which is enough to compute roots.
     """
 
     head: KnownHead
     index: Index
+    value: EntryHash | None
     entry: bytes | None
+
+    @property
+    def shown(self) -> bool:
+        """Whether it is known what is there, or that nothing is."""
+        return self.value is None or self.entry is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,10 +164,12 @@ def _entry(
     if value is None:
         if proven.entry:
             raise damaged(f"the tree has nothing at {index.hex()}, where entry {place} is said to be")
-        return KnownEntry(head, index, None)
+        return KnownEntry(head, index, None, None)
+    if not proven.entry:
+        return KnownEntry(head, index, value, None)
     if entry_hash(proven.entry) != value:
         raise damaged(f"entry {place} is not the one that the tree holds")
-    return KnownEntry(head, index, proven.entry)
+    return KnownEntry(head, index, value, proven.entry)
 
 
 def _loose(bundle: EvidenceBundle, entries: Sequence[KnownEntry]) -> str:

@@ -101,8 +101,13 @@ class StepRules:
         return self._material.trees[head.previous].root_with(changes)
 
     def _wrong_updates(self, head: KnownHead, signers: frozenset[int]) -> Iterator[Finding]:
-        current = self._entries_before(head)
-        undecided: set[Index] = set()
+        current, hidden = self._entries_before(head)
+        undecided = set(hidden)
+        if hidden:
+            self._note(
+                f"of {len(hidden)} entr{'y' if len(hidden) == 1 else 'ies'} before epoch {head.epoch}, only the "
+                f"hash is in it: whether their owners signed what replaced them is open"
+            )
         for place, update in enumerate(self._updates, start=1):
             said = f"let update {place} into epoch {head.epoch}"
             if update.index is None:
@@ -119,8 +124,11 @@ class StepRules:
                     yield from finding(wrong[0], signers, f"{said}, at {update.index.hex()}: {wrong[1]}.")
                 current[update.index] = update.message.new_entry
 
-    def _entries_before(self, head: KnownHead) -> dict[Index, bytes | None]:
-        return {each.index: each.entry for each in self._material.entries if each.head.summary == head.previous}
+    def _entries_before(self, head: KnownHead) -> tuple[dict[Index, bytes | None], set[Index]]:
+        """What the tree held before `head`, as far as it is shown; and where only a hash is."""
+        before = [each for each in self._material.entries if each.head.summary == head.previous]
+        shown = {each.index: each.entry for each in before if each.shown}
+        return shown, {each.index for each in before} - shown.keys()
 
     def _wrong_update(self, before: bytes | None, update: _Update) -> tuple[str, str] | None:
         """The rule that `update` breaks, and how."""

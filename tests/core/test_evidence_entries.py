@@ -27,6 +27,18 @@ class GoneBack(JudgeCase):
         self.history.close(change("dave"))
         self.assertEqual(self.found(self.evidence()), {"entry_vanished": ids(REPLICA)})
 
+    def test_hashes_show_that_one_vanished_and_nothing_of_versions(self) -> None:
+        self.history.close()
+        self.history.close(change("alice", 2))
+        evidence = self.evidence()
+        evidence.entries[0].ClearField("entry")
+        self.nothing("unproven", evidence)
+        del self.history.last.entries[self._alice()]
+        self.history.close(change("dave"))
+        evidence = self.evidence()
+        evidence.entries[0].ClearField("entry")
+        self.assertEqual(self.found(evidence), {"entry_vanished": ids(REPLICA)})
+
     def test_a_version_that_fell(self) -> None:
         self.history.close()
         self.history.close(change("alice", 2))

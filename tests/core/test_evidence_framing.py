@@ -91,10 +91,6 @@ def _an_absence_made_up(bundle: EvidenceBundle) -> None:
     bundle.entries[0].ClearField("entry")
 
 
-def _an_entry_left_out(bundle: EvidenceBundle) -> None:
-    bundle.entries[0].ClearField("entry")
-
-
 def _an_entry_put_where_there_is_none(bundle: EvidenceBundle) -> None:
     bundle.entries[1].entry = entry("zoe", 7)
 
@@ -175,7 +171,6 @@ DAMAGE: list[Callable[[EvidenceBundle], None]] = [
     _a_proof_of_another_index,
     _a_proof_under_another_head,
     _an_absence_made_up,
-    _an_entry_left_out,
     _an_entry_put_where_there_is_none,
     _another_entry,
     _an_old_transcript_for_the_last,

@@ -112,6 +112,18 @@ class WrongRoot(StepsCase):
             evidence.transcripts[0].CopyFrom(sign_transcript(said.SerializeToString(), REPLICA))
             self.assertEqual(self.found(evidence)["wrong_root"], ids(REPLICA))
 
+    def test_the_hashes_of_the_entries_before_are_enough(self) -> None:
+        second = self.history.close(change("alice", 1), change("zoe"), root=b"\1" * 32)
+        evidence = self.evidence(second, ["alice", "zoe"])
+        evidence.entries[0].ClearField("entry")
+        self.assertEqual(self.found(evidence), {"wrong_root": ids(REPLICA)})
+
+    def test_a_right_root_over_hashes_proves_nothing(self) -> None:
+        second = self.history.close(change("alice", 1), change("zoe"))
+        evidence = self.evidence(second, ["alice", "zoe"])
+        evidence.entries[0].ClearField("entry")
+        self.nothing("unproven", evidence)
+
     def test_a_tree_with_a_nonce(self) -> None:
         self.config.tree_nonce = b"nonce"
         self.addCleanup(self.config.ClearField, "tree_nonce")
@@ -181,6 +193,13 @@ class WrongUpdates(StepsCase):
         evidence = self.evidence(second, ["alice"], [OTHER])
         evidence.transcripts.append(self.history.transcript(second, VERIFIER))
         self.assertEqual(self.found(evidence), {"unauthorised_update": ids(OTHER, VERIFIER)})
+
+    def test_an_entry_that_is_shown_by_its_hash_leaves_it_open(self) -> None:
+        second = self.history.close(update(entry("alice", 1, MALLORY), MALLORY))
+        evidence = self.evidence(second, ["alice"])
+        evidence.entries[0].ClearField("entry")
+        self.nothing("unproven", evidence)
+        self.assertIn("of 1 entry", " ".join(self.judge(evidence).notes))
 
     def test_what_the_tree_held_before_must_be_shown(self) -> None:
         second = self.history.close(update(entry("alice", 1, MALLORY), MALLORY))
