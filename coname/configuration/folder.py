@@ -61,7 +61,7 @@ def write(folder: Path, files: Iterable[NewFile], private: frozenset[str] = froz
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    _sync(folder.parent)
+    keys.sync_folder(folder.parent)
 
 
 def check_free(folder: Path) -> None:
@@ -90,13 +90,4 @@ def _occupied(folder: Path) -> str:
 
 def _sync_folders(folder: Path) -> None:
     for path, _, _ in os.walk(folder):
-        _sync(path)
-
-
-def _sync(path: Path | str) -> None:
-    """Make the names in the folder `path` durable."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        keys.sync_folder(path)

@@ -3,13 +3,15 @@
 - A name ending in ``.ed25519secret`` is 64 raw bytes, seed ‖ public key; ``.vrfsecret`` is 64 such bytes, or for suite
   RFC 9381 the 32 bytes of the seed alone; anything else is a private key in PEM (protocol section 10).
 - A secret that others can read is a warning, not a mistake: the original wrote them so, and its folders must work.
-- Secrets are created with mode 0600, exclusively, and are on the disk when `create` returns.
+- Secrets are created with mode 0600, exclusively, and are on the disk when `create` returns. Half a file is never there
+  under its name: stopped half way, at most ``.NAME.new-…`` is left.
 """
 
 from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -43,13 +45,26 @@ def create(path: Path, content: bytes, *, secret: bool) -> None:
 
     :raises FileExistsError: there is something under this name already; it is left as it is.
     """
-    mode = 0o600 if secret else 0o644
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    with open(descriptor, "wb") as file:
-        os.fchmod(descriptor, mode)  # whatever the umask says
-        file.write(content)
-        file.flush()
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.new-", dir=path.parent)  # 0600, whatever the umask
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fchmod(descriptor, 0o600 if secret else 0o644)
+            os.fsync(descriptor)
+        os.link(temporary, path)  # which fails, unlike a rename, if the name is taken
+    finally:
+        os.unlink(temporary)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path | str) -> None:
+    """Make the names in `folder` durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
         os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def read_secret(path: Path, findings: Findings) -> bytes | None:

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from coname.configuration.keys import sync_folder
+
 
 def replace_files(contents: Mapping[Path, bytes]) -> list[Path]:
     """Give each file its new content, durably, with the permissions that it has. Returns the backups.
@@ -27,7 +29,7 @@ def replace_files(contents: Mapping[Path, bytes]) -> list[Path]:
             backups.append(_back_up(path))
             temporary.rename(path)
             del written[path]
-            _sync(path.parent)
+            sync_folder(path.parent)
         return backups
     finally:
         for temporary in written.values():
@@ -59,11 +61,3 @@ def _back_up(path: Path) -> Path:
             continue
         return backup
     raise FileExistsError(f"too many backups of {path}")
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

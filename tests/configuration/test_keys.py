@@ -48,6 +48,40 @@ class CreateTests(SynchronousTestCase):
         self.assertRaises(FileExistsError, keys.create, self.path, b"new", secret=True)
         self.assertEqual(self.path.read_bytes(), b"old")
 
+    def interrupted(self, step: str) -> None:
+        """Nothing is there if `step` of the system fails."""
+
+        def fail(*words: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        self.patch(os, step, fail)
+        self.assertRaises(OSError, keys.create, self.path, b"x", secret=True)
+        self.assertEqual(list(self.path.parent.glob(f".{self.path.name}*")), [])
+        self.assertFalse(self.path.exists())
+
+    def test_disk_that_is_full_leaves_nothing(self) -> None:
+        self.interrupted("fsync")
+
+    def test_nothing_is_left_of_what_could_not_be_named(self) -> None:
+        self.interrupted("link")
+
+    def test_nothing_is_left_beside_it(self) -> None:
+        self.path.write_bytes(b"old")
+        self.assertRaises(FileExistsError, keys.create, self.path, b"new", secret=True)
+        self.assertEqual(list(self.path.parent.glob(f".{self.path.name}*")), [])
+
+    def test_it_has_no_name_before_it_is_on_the_disk(self) -> None:
+        seen: list[bool] = []
+        sync = os.fsync
+
+        def look(descriptor: int) -> None:
+            seen.append(self.path.exists())
+            sync(descriptor)
+
+        self.patch(os, "fsync", look)
+        keys.create(self.path, b"x", secret=True)
+        self.assertEqual(seen, [False, True])
+
     def test_link_to_nowhere_is_not_followed(self) -> None:
         self.path.symlink_to("elsewhere")
         self.assertRaises(FileExistsError, keys.create, self.path, b"new", secret=True)
