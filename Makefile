@@ -8,8 +8,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
 PYTEST_ARGS ?=
+SEEDS ?= 2000
+FIRST ?= 0
 
-.PHONY: demo test lint reformat types docs bench messages clean
+.PHONY: demo test simulate lint reformat types docs bench messages clean
 
 $(STAMP): pyproject.toml
 	@test -n "$(PYTHON)" && $(PYTHON) -c '$(FITS)' || \
@@ -24,6 +26,9 @@ demo: $(STAMP)  ## start a keyserver here, register an address, look it up, stay
 
 test: $(STAMP)  ## all tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+
+simulate: $(STAMP)  ## whole realms under faults, from SEEDS seeds beginning with FIRST; a failing one says how to see it again
+	$(BIN)/python -m tests.simulation $(SEEDS) --first $(FIRST)
 
 lint: $(STAMP)  ## style and types
 	$(BIN)/ruff check .

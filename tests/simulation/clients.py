@@ -134,11 +134,11 @@ class _Asking:
         asked.addCallbacks(
             lambda answer: self._answered(answer.protobuf(), host, life),
             lambda failure: self._answered(failure, host, life),
-        )
+        ).addErrback(lambda failure: self._simulation.fail(failure.value))
 
     def _answered(self, answer: bytes | Failure, host: Host, life: int) -> None:
         if isinstance(answer, Failure) and answer.check(Corrupt, InvalidRequest):
-            raise Violation(f"replica {host.id} answers: {answer.value!r}") from answer.value
+            self._simulation.fail(Violation(f"replica {host.id} answers: {answer.value!r}"))
         delay = self._simulation.network.weather.delay(self._simulation.chance)
         if self._simulation.chance.random() >= self._simulation.network.weather.loss:
             self._simulation.clock.callLater(delay, self._hear, answer, host, life)

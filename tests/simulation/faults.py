@@ -63,7 +63,8 @@ class Faults:
         host = self._some_host()
         if host.running and host.ready:
             self._simulation.note("stop", f"{host.id} stops")
-            host.stop().addCallback(lambda _: self._later(self._start, 0.2, host))
+            stopped = host.stop().addCallback(lambda _: self._later(self._start, 0.2, host))
+            stopped.addErrback(lambda failure: self._simulation.fail(failure.value))
 
     def _start(self, host: Host) -> None:
         if not host.running:

@@ -53,6 +53,7 @@ class WatchedKey(SigningKey):
 class Host:
     """See the module.
 
+    :cvar kind: of the replica; another one for a mistake that is planted.
     :ivar disks: what survives.
     :ivar running: whether there is a process; the other attributes are those of its last life.
     :ivar core: Raft's, once it was made.
@@ -60,6 +61,7 @@ class Host:
     :ivar skew: nanoseconds that the wall clock is wrong.
     """
 
+    kind: type[Replica] = Replica
     core: Core
     replica: Replica
     clock: LifeClock
@@ -87,7 +89,7 @@ class Host:
             simulation.happened["install"] += 1
             simulation.say(f"{self.id} has another's database")
         self.clock = LifeClock(simulation.clock, self._look)
-        self.replica = Replica(self._parts())
+        self.replica = self.kind(self._parts())
         started = Deferred.fromCoroutine(self.replica.start())
         started.addCallbacks(self._started, self._not_started)
 
@@ -96,7 +98,7 @@ class Host:
 
     def _not_started(self, failure: Failure) -> None:
         if not failure.check(Unavailable):  # it was stopped while it started
-            failure.raiseException()
+            self.simulation.fail(failure.value)
 
     def crash(self) -> None:
         """The machine loses power."""
@@ -122,7 +124,8 @@ class Host:
     def _begin_anew(self) -> None:
         """What the service does when another database lies ready."""
         self.simulation.say(f"{self.id} begins anew")
-        self.stop().addCallback(lambda _: self.start() if not self.running else None)
+        stopped = self.stop().addCallback(lambda _: self.start() if not self.running else None)
+        stopped.addErrback(lambda failure: self.simulation.fail(failure.value))
 
     # what it is made of
 
@@ -138,7 +141,7 @@ class Host:
         machine = StateMachine(store, REALM, tree, realm.policy, verifiers, known_signatures)
         registration = Registration([RegistrationPolicy(insecure_skip_email_proof=True)], [])
         signers = KnownSigners([*realm.policy.public_keys], machine.resumed().frontier.has_signed)
-        threads = Threads(self.clock, lambda: simulation.disk_time(self.id))
+        threads = Threads(self.clock, lambda args: simulation.disk_time(self.id, quick=args[-1:] == (False,)))
         return Parts(
             realm=REALM,
             store=store,

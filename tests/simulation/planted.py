@@ -1,0 +1,59 @@
+"""Replicas with a mistake in them, which the simulation must bring to light. Those of the core are beside its tests."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+
+from coname.core.types import Epoch
+from coname.interfaces import Put
+from coname.keyserver import tables
+from coname.keyserver.machine import Applied
+from coname.keyserver.proposals import new_uid
+from coname.keyserver.replica import Replica
+from coname.messages.client_pb2 import SignedEpochHead
+from coname.messages.replication_pb2 import AdmittedUpdate, KeyserverStep
+from coname.messages.stored_pb2 import EpochRecord
+from tests.simulation.host import Host
+
+
+class EffectsBeforeTheWrite(Host):
+    """What an entry comes to is told while it is being written."""
+
+    class kind(Replica):
+        async def _write(self, applied: Applied, log_bytes: int) -> None:
+            Deferred.fromCoroutine(super()._write(applied, log_bytes))
+
+
+class SignsBeforeTheWrite(Host):
+    """A head is signed as soon as it is computed."""
+
+    class kind(Replica):
+        async def _write(self, applied: Applied, log_bytes: int) -> None:
+            key = tables.epoch_key(Epoch(applied.state.closed_epoch))
+            for write in applied.writes:
+                if write.key == key and isinstance(write, Put):
+                    self._sign(EpochRecord.FromString(write.value).timestamped_head)
+            await super()._write(applied, log_bytes)
+
+        def _sign(self, head: bytes) -> None:
+            signature = self._parts.signing_key.sign(head)
+            signed = SignedEpochHead(head=head, signatures={self._parts.signer: signature})
+            self._proposer.propose(KeyserverStep(UID=new_uid(), replica_signed=signed))
+
+
+class AnswersBeforeTheCommit(Host):
+    """An update is taken for applied as soon as it is proposed."""
+
+    class kind(Replica):
+        async def _commit(self, update: AdmittedUpdate) -> Epoch:
+            self._proposer.propose(KeyserverStep(UID=new_uid(), update=update))
+            return Epoch(self.state.closed_epoch + 1)
+
+
+class SyncsNothing(Host):
+    """The log is told that effects are durable which are not: it forgets entries that are still needed."""
+
+    class kind(Replica):
+        async def _write(self, applied: Applied, log_bytes: int) -> None:
+            await self._parts.run_in_thread(self._parts.store.write, applied.writes, False)
+            self._parts.log.applied(applied.index)

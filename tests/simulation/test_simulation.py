@@ -1,0 +1,67 @@
+"""Whole replicas under faults, from seeds; and what makes a seed worth anything: that it runs the same way again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.simulation.simulation import Simulation
+
+SEEDS = 48
+PARTS = 8
+ROOT = Path(__file__).parents[2]
+
+HASH = "from tests.simulation.simulation import Simulation as S; s = S({}); s.run(); print(s.trace_hash)"
+
+
+class SeedTests(SynchronousTestCase):
+    """More of them by ``make simulate``."""
+
+    def run_part(self, part: int) -> None:
+        for seed in range(part, SEEDS, PARTS):
+            Simulation(seed).run()
+
+
+def _add_parts() -> None:
+    for part in range(PARTS):
+        setattr(SeedTests, f"test_seeds_{part}", lambda self, part=part: self.run_part(part))
+
+
+_add_parts()
+
+
+class ReplayTests(SynchronousTestCase):
+    def test_the_same_seed_runs_the_same_way(self) -> None:
+        first, second = Simulation(4), Simulation(4)
+        first.run()
+        second.run()
+        self.assertEqual(first.trace_hash, second.trace_hash)
+        self.assertEqual(first.happened, second.happened)
+
+    def test_another_seed_runs_another_way(self) -> None:
+        first, second = Simulation(5), Simulation(6)
+        first.run()
+        second.run()
+        self.assertNotEqual(first.trace_hash, second.trace_hash)
+
+    def test_nothing_depends_on_the_hashes_of_strings(self) -> None:
+        self.assertEqual(self.elsewhere("1"), self.elsewhere("2"))
+
+    def elsewhere(self, hash_seed: str) -> str:
+        """The trace hash of a seed in another process."""
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-c", HASH.format(4)]
+        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+
+    def test_everything_happens_that_is_meant_to_happen(self) -> None:
+        happened = set()
+        for seed in range(6):
+            simulation = Simulation(seed)
+            simulation.run()
+            happened |= set(simulation.happened)
+        meant = {"crash", "stop", "cut", "slow disk", "jump", "install", "update", "lookup"}
+        self.assertEqual(happened, meant)
