@@ -97,6 +97,7 @@ class VerifierService(ProcessService):
             self._log.warn("{path}: {warning}", path=settings.path, warning=warning)
         make_evidence_folder(settings)
         replay = self._open()
+        self._folder.clean()  # now that no other process has the database
         if settings.metrics is not None:
             self.metrics = MetricsService(self.tally, settings.metrics.host, settings.metrics.port, self._reactor)
             self.metrics.startService()

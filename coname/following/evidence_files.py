@@ -10,6 +10,7 @@ Rules:
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import tempfile
@@ -28,6 +29,7 @@ from coname.messages.evidence_pb2 import EvidenceBundle
 MOST_NAMES = 10_000
 """Bundles of one rule, epoch and second; more than a verifier makes in all."""
 
+_TEMPORARY = ".evidence-"
 
 RETRY_SECONDS = 30.0
 """After a failure, how long no other attempt is made: a full disk is not to be asked a thousand times a second."""
@@ -39,14 +41,25 @@ class NotWritten(Exception):
 
 @dataclass(frozen=True)
 class News:
-    """What became of a bundle.
+    """What became of a bundle, which may have hundreds of megabytes: in a few words.
 
+    :ivar rule: which it says was broken; `account` and `epoch` likewise.
+    :ivar digest: tells it from others, and is the same when the same is kept once more.
     :ivar path: the file that it is in now; None: it could not be written. :ivar reason: why not.
     """
 
-    bundle: EvidenceBundle
+    rule: str
+    account: str
+    epoch: int | None
+    digest: bytes
     path: Path | None = None
     reason: str = ""
+
+    @classmethod
+    def of(cls, bundle: EvidenceBundle, path: Path | None = None, reason: str = "") -> News:
+        """News of `bundle`. Takes long if it is large."""
+        digest = hashlib.sha256(bundle.SerializeToString(deterministic=True)).digest()
+        return cls(bundle.rule, bundle.account, epoch_of(bundle), digest, path, reason)
 
 
 class EvidenceFolder:
@@ -73,9 +86,17 @@ class EvidenceFolder:
             path = write(self._folder, bundle)
         except OSError as error:
             self._again = self._clock() + RETRY_SECONDS
-            self.news.append(News(bundle, reason=str(error)))
+            self.news.append(News.of(bundle, reason=str(error)))
             raise NotWritten from error
-        self.news.append(News(bundle, path))
+        self.news.append(News.of(bundle, path))
+
+    def clean(self) -> None:
+        """Remove what a process that was killed has left half written. No other may be writing now.
+
+        :raises OSError: that failed.
+        """
+        for path in self._folder.glob(f"{_TEMPORARY}*"):
+            path.unlink(missing_ok=True)
 
 
 def write(folder: Path, bundle: EvidenceBundle) -> Path:
@@ -85,7 +106,7 @@ def write(folder: Path, bundle: EvidenceBundle) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     data = MessageToJson(bundle, preserving_proto_field_name=True, indent=2).encode() + b"\n"
-    descriptor, temporary = tempfile.mkstemp(prefix=".evidence-", dir=folder)
+    descriptor, temporary = tempfile.mkstemp(prefix=_TEMPORARY, dir=folder)
     try:
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(descriptor, 0o644)

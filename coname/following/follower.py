@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from coname.errors import ConameError, Unreachable
@@ -29,10 +28,11 @@ from coname.following.backoff import Backoff
 from coname.following.evidence_files import NotWritten
 from coname.following.pusher import MOST_QUEUED, Pusher
 from coname.following.reporter import Reporter
-from coname.following.waiting import Awaited, sleep
+from coname.following.waiting import Awaited, repeat, sleep
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
+    from twisted.python.failure import Failure
 
     from coname.core.types import Epoch
     from coname.following.helper import Helper
@@ -96,11 +96,7 @@ class Follower:
 
         :raises ReplayFailed: the database failed.
         """
-        chores = LoopingCall(lambda: Deferred.fromCoroutine(self._in_time()))
-        chores.clock = self._world.clock
-        chores.start(CHORES_SECONDS, now=False).addErrback(
-            lambda failure: self._log.failure("What is done from time to time failed", failure=failure)
-        )
+        chores = repeat(CHORES_SECONDS, self._in_time, self._world.clock, self._chores_failed)
         self._reporter.look()
         try:
             while True:
@@ -113,6 +109,10 @@ class Follower:
                 chores.stop()
             self._pusher.stop()
             self._reporter.stop()
+
+    def _chores_failed(self, failure: Failure) -> None:
+        """If it is the database, whatever else asks it says so, too."""
+        self._log.failure("What is done from time to time failed; it is tried again", failure=failure)
 
     async def _connection(self) -> str:
         """One connection, from its begin to its end. Returns why it ended."""

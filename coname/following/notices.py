@@ -7,12 +7,8 @@ from typing import TYPE_CHECKING
 
 from twisted.logger import Logger
 
-from coname.following.evidence_files import epoch_of
-
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from coname.messages.evidence_pb2 import EvidenceBundle
+    from coname.following.evidence_files import News
     from coname.verifier.violations import Violation
 
 _log = Logger()
@@ -32,31 +28,30 @@ def violation(found: Violation, config: object) -> None:
     )
 
 
-def evidence(bundle: EvidenceBundle, path: Path) -> None:
+def evidence(news: News) -> None:
     """A bundle is on the disk."""
     _log.critical(
         "VIOLATION of the rule {rule}{where}: {account}. The evidence is in {path}. Copy that file to a safe place; "
         "see what it proves (coname judge {path}); ask the provider; and tell others who rely on this realm.",
-        rule=bundle.rule,
-        where=_where(bundle),
-        account=bundle.account,
-        path=path,
+        rule=news.rule,
+        where=_where(news),
+        account=news.account,
+        path=news.path,
     )
 
 
-def evidence_not_written(bundle: EvidenceBundle, reason: str, seconds: float) -> None:
+def evidence_not_written(news: News, seconds: float) -> None:
     """A bundle cannot be written."""
     _log.critical(
         "VIOLATION of the rule {rule}{where}: {account}. The evidence is in the database, but could not be written to "
         "a file: {reason}. It is tried again in {seconds:.0f} s",
-        rule=bundle.rule,
-        where=_where(bundle),
-        account=bundle.account,
-        reason=reason,
+        rule=news.rule,
+        where=_where(news),
+        account=news.account,
+        reason=news.reason,
         seconds=seconds,
     )
 
 
-def _where(bundle: EvidenceBundle) -> str:
-    epoch = epoch_of(bundle)
-    return "" if epoch is None else f" in epoch {epoch}"
+def _where(news: News) -> str:
+    return "" if news.epoch is None else f" in epoch {news.epoch}"

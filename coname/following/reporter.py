@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from coname.core.times import NANOSECONDS
 from coname.following import notices
 from coname.following.evidence_files import RETRY_SECONDS
 from coname.following.progress import Progress
+from coname.following.waiting import repeat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from twisted.internet.interfaces import IReactorTime
+    from twisted.internet.task import LoopingCall
 
     from coname.following.evidence_files import EvidenceFolder, News
     from coname.following.links import Link
@@ -65,10 +65,9 @@ class Reporter:
         self._loops = [self._every(LOG_SECONDS, self._log_progress), self._every(LINE_SECONDS, self._show_progress)]
 
     def _every(self, seconds: float, function: Callable[[], None]) -> LoopingCall:
-        loop = LoopingCall(function)
-        loop.clock = self._clock
-        loop.start(seconds, now=False).addErrback(lambda failure: self._log.failure("Telling failed", failure=failure))
-        return loop
+        return repeat(
+            seconds, function, self._clock, lambda failure: self._log.failure("Telling failed", failure=failure)
+        )
 
     def stop(self) -> None:
         """Tell nothing more."""
@@ -158,12 +157,11 @@ class Reporter:
             notices.violation(replay.violation, self._config)
 
     def _tell(self, news: News) -> None:
-        digest = hashlib.sha256(news.bundle.SerializeToString(deterministic=True)).digest()
-        if digest not in self._counted:
-            self._counted.add(digest)
-            self._tally.violations[news.bundle.rule] += 1
+        if news.digest not in self._counted:
+            self._counted.add(news.digest)
+            self._tally.violations[news.rule] += 1
         self._tally.evidence_waiting = int(news.path is None)
         if news.path is None:
-            notices.evidence_not_written(news.bundle, news.reason, RETRY_SECONDS)
+            notices.evidence_not_written(news, RETRY_SECONDS)
         else:
-            notices.evidence(news.bundle, news.path)
+            notices.evidence(news)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.task import LoopingCall
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from twisted.internet.interfaces import IReactorTime
+    from twisted.python.failure import Failure
 
 T = TypeVar("T")
 
@@ -17,6 +21,19 @@ def sleep(seconds: float, clock: IReactorTime) -> Deferred[None]:
     pause: Deferred[None] = Deferred(lambda _: timer.cancel())
     timer = clock.callLater(seconds, pause.callback, None)
     return pause
+
+
+def repeat(
+    seconds: float, function: Callable[[], Any], clock: IReactorTime, failed: Callable[[Failure], object]
+) -> LoopingCall:
+    """Calls `function`, which may be a coroutine's, every `seconds` until it is stopped; never twice at a time.
+
+    :param failed: is told of a call that fails. The next is made all the same.
+    """
+    loop = LoopingCall(lambda: maybeDeferred(function).addErrback(lambda failure: failed(failure) and None))
+    loop.clock = clock
+    loop.start(seconds, now=False)
+    return loop
 
 
 class Awaited(Generic[T]):

@@ -88,6 +88,28 @@ class FolderTests(SynchronousTestCase):
         assert news.path is not None
         self.assertTrue(news.path.exists())
 
+    def test_news_says_what_it_is_of(self) -> None:
+        self.folder.keep(bundle("two_heads", 17))
+        (news,) = self.folder.news
+        self.assertEqual((news.rule, news.account, news.epoch), ("two_heads", "it did", 17))
+
+    def test_the_same_bundle_is_known_again(self) -> None:
+        for account in ("first", "second", "first"):
+            self.folder.keep(bundle(account=account))
+        first, second, again = (news.digest for news in self.folder.news)
+        self.assertEqual(first, again)
+        self.assertNotEqual(first, second)
+
+    def test_what_a_killed_process_left_is_removed_and_nothing_else(self) -> None:
+        path = write(self.path, bundle())
+        (self.path / ".evidence-abc123").write_text('{"half')
+        self.folder.clean()
+        self.assertEqual(list(self.path.iterdir()), [path])
+
+    def test_nothing_to_remove(self) -> None:
+        self.folder.clean()
+        self.assertFalse(self.path.exists())
+
     def test_failure_is_news_and_passed_on(self) -> None:
         self.path.write_text("in the way")
         self.assertRaises(NotWritten, self.folder.keep, bundle())

@@ -489,6 +489,20 @@ class ProgressTests(FollowerCase):
 
 
 class StrangeTests(FollowerCase):
+    def test_chores_that_fail_once_are_done_again(self) -> None:
+        honest(self.world.keyserver, 1)
+        self.world.start()
+        offered: list[int] = []
+
+        async def offer() -> None:
+            offered.append(1)
+            raise ValueError("whatever")
+
+        self.patch(self.world.follower, "_offer_again", offer)
+        self.world.turn(185)
+        self.assertEqual(len(offered), 3)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 3)
+
     def test_push_that_fails_as_nobody_foresaw_is_tried_again(self) -> None:
         honest(self.world.keyserver, 1)
         self.world.network.refusal = ValueError("what?")  # type: ignore[assignment]
