@@ -19,6 +19,7 @@ TESTED = {
     "docs/howto/certificates.md": ("curl", "openssl"),
     "docs/howto/admit-a-verifier.md": ("curl",),
     "docs/howto/run-a-verifier.md": ("curl",),
+    "docs/howto/cluster.md": (),
     "docs/howto/gnupg.md": ("curl",),
     "docs/howto/moving.md": ("curl",),
     "docs/reference/commands.md": (),
@@ -66,6 +67,9 @@ class Sessions(SynchronousTestCase):
 
     def test_gnupg(self) -> None:
         self.check("docs/howto/gnupg.md")
+
+    def test_cluster(self) -> None:
+        self.check("docs/howto/cluster.md")
 
     def test_moving(self) -> None:
         self.check("docs/howto/moving.md")
