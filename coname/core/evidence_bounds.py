@@ -5,15 +5,16 @@ The bounds are well over what honest material needs: a violation shows in one ep
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from nacl.bindings import crypto_core_ed25519_is_valid_point
 
-from coname.core import signatures
-from coname.core.signatures_2017 import verify_2017
+from coname.core import quorums, signatures
+from coname.core.signatures_2017 import may_differ, verify_2017
 from coname.errors import ProofInvalid
 
 if TYPE_CHECKING:
+    from coname.messages.client_pb2 import QuorumExpr
     from coname.messages.evidence_pb2 import EvidenceBundle
 
 FORMAT = 1
@@ -49,6 +50,27 @@ MAX_SLOW_SIGNATURES = 2_000
 """How many of them by the algorithm of 2017, at some milliseconds each: nobody makes such signatures by accident."""
 
 
+MAX_QUORUM_PARTS = 2_000_000
+"""How many candidates and parts of quorums are walked through, at some 10 µs each."""
+
+
+class Work(NamedTuple):
+    """How much is done to decide about one entry's updates.
+
+    :ivar slow: signatures by the algorithm of 2017.
+    :ivar parts: of quorums.
+    """
+
+    signatures: int
+    slow: int
+    parts: int
+
+
+SHARES = (Work(100, 4, 500), Work(5_000, 60, 20_000), Work(MAX_SIGNATURES, 600, 200_000))
+"""How much for each entry at first, and how much more in each further round for those that need it. One entry's updates
+shall not use up what others need, however many stand before them."""
+
+
 class TooMuch(ProofInvalid):
     """The bundle asks for more work than is done for a stranger."""
 
@@ -71,12 +93,17 @@ def check_bounds(bundle: EvidenceBundle) -> None:
             raise TooMuch(f"it holds {found} {name}; at most {most} are looked at")
 
 
+class ShareUsed(TooMuch):
+    """What is done for one entry is done; others may take less."""
+
+
 class Budget:
     """Verifies signatures, but not without end."""
 
     def __init__(self) -> None:
         self._left = MAX_SIGNATURES
         self._slow_left = MAX_SLOW_SIGNATURES
+        self._parts_left = MAX_QUORUM_PARTS
 
     def verify_signer(self, public_key: bytes, message: bytes, signature: bytes) -> bool:
         """Whether a signer's signature is good, as leniently as the programs of 2017 that act on it: nobody shall
@@ -84,28 +111,77 @@ class Budget:
 
         :raises ProofInvalid: too many have been asked for.
         """
-        if self._strict(public_key, message, signature):
+        if self.strict(public_key, message, signature):
             return True
         if len(public_key) != signatures.PUBLIC_KEY_SIZE:
             return False
-        return crypto_core_ed25519_is_valid_point(public_key) and self._slow(public_key, message, signature)
+        return crypto_core_ed25519_is_valid_point(public_key) and self.slow(public_key, message, signature)
 
-    def verify_owner(self, public_key: bytes, message: bytes, signature: bytes) -> bool:
-        """Whether an owner's signature is good, as leniently as any keyserver takes it: nobody is to be accused of
-        having taken it.
+    def share(self, work: Work) -> Share:
+        """A part of it, for one entry's updates."""
+        return Share(self, work)
 
-        :raises ProofInvalid: too many have been asked for.
+    def strict(self, public_key: bytes, message: bytes, signature: bytes) -> bool:
+        """Whether a signature is good to libsodium.
+
+        :raises TooMuch: too many have been asked for.
         """
-        return self._strict(public_key, message, signature) or self._slow(public_key, message, signature)
-
-    def _strict(self, public_key: bytes, message: bytes, signature: bytes) -> bool:
         self._left -= 1
         if self._left < 0:
             raise TooMuch(f"it holds more signatures than are looked at ({MAX_SIGNATURES})")
         return signatures.verify(public_key, message, signature)
 
-    def _slow(self, public_key: bytes, message: bytes, signature: bytes) -> bool:
+    def slow(self, public_key: bytes, message: bytes, signature: bytes) -> bool:
+        """Whether a signature that libsodium refuses is good to the programs of 2017.
+
+        :raises TooMuch: too many have been asked for.
+        """
+        if not may_differ(public_key, signature):
+            return False
         self._slow_left -= 1
         if self._slow_left < 0:
             raise TooMuch(f"it holds more strange signatures than are looked at ({MAX_SLOW_SIGNATURES})")
         return verify_2017(public_key, message, signature)
+
+    def walk(self, parts: int) -> None:
+        """Count `parts` of a quorum that are to be walked through.
+
+        :raises TooMuch: there were too many.
+        """
+        self._parts_left -= parts
+        if self._parts_left < 0:
+            raise TooMuch(f"its quorums have more parts than are looked at ({MAX_QUORUM_PARTS})")
+
+
+class Share:
+    """What is done for one entry's updates. All of its methods raise `ShareUsed` when that is used up, and `TooMuch`
+    when all that is done for the bundle is."""
+
+    def __init__(self, budget: Budget, work: Work) -> None:
+        self._budget = budget
+        self._signatures, self._slow, self._parts = work
+
+    def verify_strictly(self, public_key: bytes, message: bytes, signature: bytes) -> bool:
+        """Whether an owner's signature is good to libsodium."""
+        self._signatures -= 1
+        if self._signatures < 0:
+            raise ShareUsed("an entry's updates hold too many signatures")
+        return self._budget.strict(public_key, message, signature)
+
+    def verify_leniently(self, public_key: bytes, message: bytes, signature: bytes) -> bool:
+        """Whether an owner's signature is good, as leniently as any keyserver takes it: nobody is to be accused of
+        having taken it."""
+        if self.verify_strictly(public_key, message, signature):
+            return True
+        self._slow -= may_differ(public_key, signature)
+        if self._slow < 0:
+            raise ShareUsed("an entry's updates hold too many strange signatures")
+        return self._budget.slow(public_key, message, signature)
+
+    def walk(self, quorum: QuorumExpr) -> None:
+        """Count the parts of `quorum`, which is to be walked through."""
+        parts = quorums.depth_and_size(quorum, self._parts).size
+        self._parts -= parts
+        if self._parts < 0:
+            raise ShareUsed("the quorums of an entry's updates have too many parts")
+        self._budget.walk(parts)

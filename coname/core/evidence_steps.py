@@ -6,32 +6,29 @@ the two hashes in the transcript say so, whatever numbers stand beside them.
 So with the updates themselves, and proofs of what the tree held before at the places that they change, everything that
 the signer should have checked can be checked again.
 
-Owners' signatures are taken as leniently as any keyserver takes them (`Budget.verify_owner`).
+Each entry's updates are looked at by themselves, and first with little work for each (`SHARES`): whoever lies in one
+may have put others beside it that take long.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from google.protobuf.message import DecodeError
-
 from coname.core import transcripts
-from coname.core.evidence_bounds import MAX_NOTES, TooMuch
+from coname.core.evidence_bounds import MAX_NOTES, SHARES, ShareUsed, TooMuch
+from coname.core.evidence_updates import Update, Wrong, first_wrong
 from coname.core.evidence_words import Finding, finding
-from coname.core.hashes import HASH_SIZE, entry_hash
+from coname.core.hashes import entry_hash
 from coname.core.partial_tree import root_of
-from coname.core.policies import check_update
 from coname.core.text import hexed
 from coname.core.types import EntryHash, Index
-from coname.errors import Corrupt, ProofInvalid, UpdateInvalid
-from coname.messages.client_pb2 import Entry
+from coname.errors import Corrupt, ProofInvalid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from coname.core.evidence_bounds import Budget
     from coname.core.evidence_facts import KnownHead, KnownTranscript, Material
-    from coname.messages.client_pb2 import SignedEntryUpdate
     from coname.messages.config_pb2 import RealmConfig
 
 _EMPTY = transcripts.updates_hash([])
@@ -50,7 +47,11 @@ class StepRules:
         self._nonce = realm.tree_nonce
         self._budget = budget
         self._notes = notes
-        self._updates = [_Update(update) for update in material.updates]
+        self._updates = [Update(place, update) for place, update in enumerate(material.updates, start=1)]
+        self._by_index: dict[Index, list[Update]] = {}
+        for update in self._updates:
+            if update.index is not None:
+                self._by_index.setdefault(update.index, []).append(update)
 
     def findings(self) -> Iterator[Finding]:
         """Who broke which of them."""
@@ -101,66 +102,49 @@ class StepRules:
         return self._material.trees[head.previous].root_with(changes)
 
     def _wrong_updates(self, head: KnownHead, signers: frozenset[int]) -> Iterator[Finding]:
-        current, hidden = self._entries_before(head)
-        undecided = set(hidden)
+        for update in self._updates:
+            if update.index is None:
+                said = f"let update {update.place} into epoch {head.epoch}, which is no entry that a tree can hold."
+                yield from finding("unauthorised_update", signers, said)
+        before = self._entries_before(head)
+        left: Sequence[Index] = [index for index in self._by_index if index in before or _begins(head)]
+        for share in SHARES:
+            put_off: list[Index] = []
+            for index in left:
+                try:
+                    wrong = first_wrong(before.get(index), self._by_index[index], self._budget.share(share))
+                except ShareUsed:
+                    put_off.append(index)
+                except Corrupt as error:
+                    self._note(str(error))
+                else:
+                    yield from self._told(head, signers, wrong)
+            left = put_off
+        for index in left:
+            self._note(f"the updates at {index.hex()} would take more work than is done for one entry")
+
+    @staticmethod
+    def _told(head: KnownHead, signers: frozenset[int], wrong: Wrong | None) -> Iterator[Finding]:
+        if wrong is not None and wrong.update.index is not None:
+            said = (
+                f"let update {wrong.update.place} into epoch {head.epoch}, at {wrong.update.index.hex()}: {wrong.why}."
+            )
+            yield from finding(wrong.rule, signers, said)
+
+    def _entries_before(self, head: KnownHead) -> dict[Index, bytes | None]:
+        """What the tree held before `head`, as far as it is shown."""
+        before = [each for each in self._material.entries if each.head.summary == head.previous]
+        shown = {each.index: each.entry for each in before if each.shown}
+        hidden = {each.index for each in before} - shown.keys()
         if hidden:
             self._note(
                 f"of {len(hidden)} entr{'y' if len(hidden) == 1 else 'ies'} before epoch {head.epoch}, only the "
                 f"hash is in it: whether their owners signed what replaced them is open"
             )
-        for place, update in enumerate(self._updates, start=1):
-            said = f"let update {place} into epoch {head.epoch}"
-            if update.index is None:
-                yield from finding("unauthorised_update", signers, f"{said}, which is no entry that a tree can hold.")
-            elif update.index not in undecided:
-                if update.index not in current and not _begins(head):
-                    self._note(f"what the tree held before at {update.index.hex()} is not in it")
-                    undecided.add(update.index)
-                    continue
-                before = current.get(update.index)
-                wrong = self._wrong_update(before, update)
-                if wrong:
-                    undecided.add(update.index)  # what comes after it stands on sand
-                    yield from finding(wrong[0], signers, f"{said}, at {update.index.hex()}: {wrong[1]}.")
-                current[update.index] = update.message.new_entry
-
-    def _entries_before(self, head: KnownHead) -> tuple[dict[Index, bytes | None], set[Index]]:
-        """What the tree held before `head`, as far as it is shown; and where only a hash is."""
-        before = [each for each in self._material.entries if each.head.summary == head.previous]
-        shown = {each.index: each.entry for each in before if each.shown}
-        return shown, {each.index for each in before} - shown.keys()
-
-    def _wrong_update(self, before: bytes | None, update: _Update) -> tuple[str, str] | None:
-        """The rule that `update` breaks, and how."""
-        try:
-            check_update(before, update.message, self._budget.verify_owner)
-        except UpdateInvalid as error:
-            fell = before is not None and update.version <= Entry.FromString(before).version
-            return ("version_decreased" if fell else "unauthorised_update"), str(error)
-        except Corrupt as error:
-            self._note(str(error))
-        return None
-
-
-class _Update:
-    """An update, and where it goes.
-
-    :ivar index: None if it goes nowhere: it is no entry, or has no index of the right length.
-    """
-
-    __slots__ = ("index", "message", "version")
-
-    def __init__(self, message: SignedEntryUpdate) -> None:
-        self.message = message
-        self.index: Index | None = None
-        self.version = 0
-        try:
-            entry = Entry.FromString(message.new_entry)
-        except DecodeError:
-            return
-        self.version = entry.version
-        if len(entry.index) == HASH_SIZE:
-            self.index = Index(entry.index)
+        for index in self._by_index:
+            if index not in shown and index not in hidden and not _begins(head):
+                self._note(f"what the tree held before at {index.hex()} is not in it")
+        return shown
 
 
 def _begins(head: KnownHead) -> bool:
