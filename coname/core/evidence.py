@@ -23,6 +23,7 @@ from coname.core.evidence_bounds import FORMAT, Budget, TooMuch
 from coname.core.evidence_files import read_bundle, write_bundle
 from coname.core.evidence_steps import StepRules
 from coname.core.evidence_words import Finding
+from coname.core.quorums import ids
 from coname.core.text import quoted
 from coname.errors import ProofInvalid
 
@@ -120,6 +121,11 @@ def judge(realm: RealmConfig, bundle: EvidenceBundle, now: float) -> Verdict:
         return Verdict((), DAMAGED, str(error), (), claim)
     if findings and material.loose:
         return Verdict((), DAMAGED, material.loose, (), claim)
+    if material.strangers:
+        notes.append(
+            f"signatures by {ids(material.strangers)} are passed over: the realm's verification_policy does not know "
+            "them"
+        )
     other = evidence_heads.elsewhere(material, realm.RealmName)
     if findings:
         return Verdict(findings, "", "", (*notes, f"left out: {other}") if other else tuple(notes), claim)

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from nacl.bindings import crypto_core_ed25519_is_valid_point
-
 from coname.core import quorums, signatures
 from coname.core.signatures_2017 import may_differ, verify_2017
+from coname.core.vrf.points import PointError, times_eight
 from coname.errors import ProofInvalid
 
 if TYPE_CHECKING:
@@ -71,6 +70,10 @@ SHARES = (Work(100, 4, 500), Work(5_000, 60, 20_000), Work(MAX_SIGNATURES, 600, 
 shall not use up what others need, however many stand before them."""
 
 
+_NEUTRAL = b"\1" + bytes(31)
+"""The encoding of the point 0."""
+
+
 class TooMuch(ProofInvalid):
     """The bundle asks for more work than is done for a stranger."""
 
@@ -113,9 +116,7 @@ class Budget:
         """
         if self.strict(public_key, message, signature):
             return True
-        if len(public_key) != signatures.PUBLIC_KEY_SIZE:
-            return False
-        return crypto_core_ed25519_is_valid_point(public_key) and self.slow(public_key, message, signature)
+        return not _is_anybodys(public_key) and self.slow(public_key, message, signature)
 
     def share(self, work: Work) -> Share:
         """A part of it, for one entry's updates."""
@@ -151,6 +152,16 @@ class Budget:
         self._parts_left -= parts
         if self._parts_left < 0:
             raise TooMuch(f"its quorums have more parts than are looked at ({MAX_QUORUM_PARTS})")
+
+
+def _is_anybodys(public_key: bytes) -> bool:
+    """Whether a key is of small order. One that only has a part of small order is its owner's as much as any other."""
+    if len(public_key) != signatures.PUBLIC_KEY_SIZE:
+        return False
+    try:
+        return times_eight(public_key) == _NEUTRAL
+    except PointError:
+        return False  # nor is it anybody's: nothing verifies by it
 
 
 class Share:

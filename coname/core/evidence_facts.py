@@ -81,6 +81,8 @@ class Material:
     :ivar vouchers: for each summary, who vouches for that head: whoever has signed it, or a transcript of it, or a
         head that follows it. By the hash in it, a head's signer stands for all heads before.
     :ivar trees: what `entries` show of the trees, by the summary of their head.
+    :ivar updates_hash: of the updates, as transcripts have it.
+    :ivar strangers: the unknown ids under which there are signatures that nothing was made of.
     :ivar loose: a sentence on an entry that belongs to nothing else in the bundle; empty if there is none. A proof that
         there is nothing at an index proves the same of indices beside it, so that somebody may have changed it.
     """
@@ -88,10 +90,12 @@ class Material:
     heads: Mapping[bytes, KnownHead]
     transcripts: Sequence[KnownTranscript]
     updates: Sequence[SignedEntryUpdate]
+    updates_hash: bytes
     entries: Sequence[KnownEntry]
     vouchers: Mapping[bytes, frozenset[int]]
     trees: Mapping[bytes, PartialTree]
     loose: str
+    strangers: frozenset[int]
 
     def vouch(self, *heads: KnownHead) -> frozenset[int]:
         """Who vouches for each of `heads`."""

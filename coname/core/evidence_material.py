@@ -2,9 +2,12 @@
 
 Rules of this file:
 
-* All or nothing. Every signature must be by a key that the realm's policy knows, and verify; every proof must lead to
+* All or nothing. Every signature filed under an id that the realm's policy knows must verify; every proof must lead to
   the root of its head; every hash must match. One thing that does not, and the whole bundle is damaged: nobody is
   accused with material of which a part was made up, or mangled on the way.
+* Ids are not signed. A signature under an unknown id is that of the key, of those that the policy knows, by which it
+  verifies; if there is none, it is a stranger's, and passed over: a signer shall not spoil the evidence against itself
+  by letting somebody else sign along.
 * A head, a transcript, an entry speak for themselves. What the bundle says about them is not looked at.
 * Heads are read more leniently than by those who trust them (`heads.parse`): who signs a head that is malformed shall
   not escape by it.
@@ -24,12 +27,14 @@ from coname.core.evidence_facts import KnownEntry, KnownHead, KnownTranscript, M
 from coname.core.hashes import entry_hash, summary_hash
 from coname.core.partial_tree import PartialTree
 from coname.core.proofs import TreeProofParts
+from coname.core.quorums import ids
 from coname.core.signatures import PUBLIC_KEY_SIZE
+from coname.core.text import hexed
 from coname.core.types import Index
 from coname.messages.client_pb2 import Entry, EpochHead, TimestampedEpochHead
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from coname.messages.client_pb2 import AuthorizationPolicy, SignedEpochHead
     from coname.messages.config_pb2 import RealmConfig
@@ -47,16 +52,22 @@ def check(realm: RealmConfig, bundle: EvidenceBundle, budget: Budget) -> Materia
     places = _heads(keys, bundle.heads)
     known = {head.summary: head for head in places}
     covered = [_transcript(keys, place, each, known) for place, each in enumerate(bundle.transcripts)]
-    _check_bound(known, covered)
-    _check_updates(bundle, covered)
+    updates_hash = _check_updates(bundle, covered)
+    covered = [each for each in covered if each.signers]
+    _check_bound(known, covered, keys.strangers)
     trees = {summary: PartialTree(head.root_hash, realm.tree_nonce) for summary, head in known.items()}
     entries = [_entry(trees, place, each, places) for place, each in enumerate(bundle.entries)]
     vouchers, loose = _vouchers(known, covered), _loose(bundle, entries)
-    return Material(known, covered, bundle.updates, entries, vouchers, trees, loose)
+    return Material(
+        known, covered, bundle.updates, updates_hash, entries, vouchers, trees, loose, frozenset(keys.strangers)
+    )
 
 
 class _Keys:
-    """The realm's signers: their keys by id."""
+    """The realm's signers: their keys by id.
+
+    :ivar strangers: the ids under which signatures by unknown keys were found.
+    """
 
     def __init__(self, policy: AuthorizationPolicy, budget: Budget) -> None:
         self._keys = {
@@ -66,21 +77,30 @@ class _Keys:
         for signer in sorted(self._keys, reverse=True):
             self._first[self._keys[signer]] = signer
         self._budget = budget
+        self.strangers: set[int] = set()
 
     def signers(self, what: str, message: bytes, signatures: Mapping[int, bytes]) -> frozenset[int]:
-        """Who has signed `message`.
+        """Who has signed `message`, of those that the policy knows.
 
-        :raises ProofInvalid: one of the signatures is by somebody unknown, or does not verify.
+        :raises ProofInvalid: one of their signatures does not verify.
         """
-        return frozenset(self._signer(what, message, signer, signatures[signer]) for signer in sorted(signatures))
+        found = (self._signer(what, message, signer, signatures[signer]) for signer in sorted(signatures))
+        return frozenset(signer for signer in found if signer is not None)
 
-    def _signer(self, what: str, message: bytes, signer: int, signature: bytes) -> int:
+    def _signer(self, what: str, message: bytes, signer: int, signature: bytes) -> int | None:
         key = self._keys.get(signer)
         if key is None:
-            raise damaged(f"{what} is signed by {signer}, whom the realm's verification_policy does not know")
+            return self._whose(message, signer, signature)
         if not self._budget.verify_signer(key, message, signature):
             raise damaged(f"the signature by {signer} on {what} does not verify")
         return self._first[key]
+
+    def _whose(self, message: bytes, unknown: int, signature: bytes) -> int | None:
+        for key, signer in self._first.items():
+            if self._budget.verify_signer(key, message, signature):
+                return signer
+        self.strangers.add(unknown)
+        return None
 
 
 def _heads(keys: _Keys, signed: Sequence[SignedEpochHead]) -> list[KnownHead]:
@@ -126,29 +146,33 @@ def _transcript(keys: _Keys, place: int, signed: SignedTranscript, known: Mappin
     if head is None:
         raise damaged(f"transcript {place} is of a head that the bundle does not hold")
     signers = keys.signers(f"transcript {place}", transcripts.signed_bytes(signed.transcript), signed.signatures)
-    if not signers:
+    if not signed.signatures:
         raise damaged(f"transcript {place} is signed by nobody")
     return KnownTranscript(message, head, signers)
 
 
-def _check_bound(known: Mapping[bytes, KnownHead], covered: Sequence[KnownTranscript]) -> None:
+def _check_bound(
+    known: Mapping[bytes, KnownHead], covered: Sequence[KnownTranscript], strangers: Collection[int]
+) -> None:
     """Check that each head is signed, or named by another, so that nobody can have changed it."""
+    whom = f"whom the realm's verification_policy knows (unknown: {ids(strangers)})"
     named = {head.previous for head in known.values()} | {transcript.head.summary for transcript in covered}
     for head in known.values():
         if not head.signers and head.summary not in named:
-            raise damaged(f"the head of epoch {head.epoch} is signed by nobody, and no other head names it")
+            raise damaged(f"the head of epoch {head.epoch} is signed by nobody {whom}, and no other head names it")
 
 
-def _check_updates(bundle: EvidenceBundle, covered: Sequence[KnownTranscript]) -> None:
-    """Check that the updates, where there are any, are those of the last transcript."""
+def _check_updates(bundle: EvidenceBundle, covered: Sequence[KnownTranscript]) -> bytes:
+    """The updates' hash; checks that they, where there are any, are those of the last transcript."""
+    found = transcripts.updates_hash(map(transcripts.update_digest, bundle.updates))
     if not bundle.updates:
-        return
+        return found
     if not covered:
         raise damaged("it holds updates, but no transcript that would say whose they are")
-    found = transcripts.updates_hash(map(transcripts.update_digest, bundle.updates))
     expected = covered[-1].message.updates_hash
     if found != expected:
-        raise damaged(f"the updates have the hash {found.hex()}, the last transcript is of {expected.hex()}")
+        raise damaged(f"the updates have the hash {found.hex()}, the last transcript is of {hexed(expected)}")
+    return found
 
 
 def _entry(

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from coname.core import transcripts
 from coname.core.evidence_bounds import MAX_NOTES, SHARES, ShareUsed, TooMuch
 from coname.core.evidence_updates import Update, Wrong, first_wrong
 from coname.core.evidence_words import Finding, finding
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
     from coname.core.evidence_bounds import Budget
     from coname.core.evidence_facts import KnownHead, KnownTranscript, Material
     from coname.messages.config_pb2 import RealmConfig
-
-_EMPTY = transcripts.updates_hash([])
 
 
 class StepRules:
@@ -74,9 +71,7 @@ class StepRules:
     def _covers(self, transcript: KnownTranscript) -> bool:
         if not self._material.concerns(transcript, self._realm):
             return False
-        # That the updates are those of the last transcript was checked with the material.
-        expected = self._material.transcripts[-1].message.updates_hash if self._updates else _EMPTY
-        return transcript.message.updates_hash == expected
+        return transcript.message.updates_hash == self._material.updates_hash
 
     def _wrong_root(self, head: KnownHead, signers: frozenset[int]) -> Iterator[Finding]:
         malformed = [each for each in self._updates if each.index is None]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import sha512
 
 from coname.core import transcripts
 from coname.core.evidence import judge
 from coname.core.types import Epoch
-from coname.core.vrf.points import ORDER
+from coname.core.vrf import points
+from coname.core.vrf.points import FIELD, ORDER
 from coname.messages.client_pb2 import PublicKey, SignedEpochHead
 from coname.messages.evidence_pb2 import EvidenceBundle
 from tests.core.cases import each
@@ -202,6 +204,30 @@ def strange(signature: bytes) -> bytes:
     return signature[:32] + (int.from_bytes(signature[32:], "little") + ORDER).to_bytes(32, "little")
 
 
+STRANGER = key("stranger")
+
+
+class MixedKey:
+    """A key with a part of order 2, which libsodium calls no valid point."""
+
+    def __init__(self) -> None:
+        self._secret = 12345
+        order_2 = (FIELD - 1).to_bytes(32, "little")
+        self.public = points.add(points.multiply_base(self._number(self._secret)), order_2)
+
+    def sign(self, message: bytes) -> bytes:
+        for nonce in range(1, 100):
+            r = points.multiply_base(self._number(nonce))
+            h = int.from_bytes(sha512(r + self.public + message).digest(), "little") % ORDER
+            if h % 2 == 0:  # then h times the part of order 2 is nothing
+                return r + self._number((nonce + h * self._secret) % ORDER)
+        raise AssertionError("a hundred odd numbers")
+
+    @staticmethod
+    def _number(value: int) -> bytes:
+        return value.to_bytes(32, "little")
+
+
 class Genuine(JudgeCase):
     """Everything is as it was signed, and yet nobody is guilty."""
 
@@ -225,6 +251,27 @@ class Genuine(JudgeCase):
             entries=[history.proven(0, first, "alice")],
         )
         self.nothing("unproven", evidence)
+
+    def test_strangers_alone_convict_nobody(self) -> None:
+        heads = [sign_head(build_head(2), STRANGER), sign_head(build_head(2, root=b"\1" * 32), STRANGER)]
+        self.assertIn(str(STRANGER.key_id), self.nothing("damaged", bundle(heads=heads)))
+
+    def test_what_a_stranger_says_of_updates_counts_for_nobody(self) -> None:
+        history = History()
+        first = history.close(change("alice"), root=bytes(32))
+        evidence = bundle(
+            heads=[sign_head(first.head, REPLICA)],
+            transcripts=[history.transcript(first, STRANGER)],
+            updates=first.updates,
+        )
+        self.nothing("unproven", evidence)
+        evidence.updates[0].new_entry += b"\0"
+        self.nothing("damaged", evidence)
+
+    def test_a_bad_signature_of_a_known_signer_spoils_what_others_signed(self) -> None:
+        heads = [sign_head(build_head(2), *ALL), sign_head(build_head(2, root=b"\1" * 32), *ALL)]
+        heads[0].signatures[OTHER.key_id] = bytes(64)
+        self.nothing("damaged", bundle(heads=heads))
 
     def test_an_update_with_more_signatures_than_anybody_asked_for(self) -> None:
         history = History()
@@ -271,6 +318,27 @@ class NoEscape(JudgeCase):
         config.verification_policy.public_keys[9].CopyFrom(PublicKey(ed25519=REPLICA.public))
         heads = [sign_head(build_head(2), REPLICA), sign_head(build_head(2, root=b"\1" * 32), REPLICA)]
         heads[1].signatures[9] = heads[1].signatures.pop(REPLICA.key_id)
+        self.assertEqual(judge(config, bundle(heads=heads), NOW).findings[0].signers, (9,))
+
+    def test_by_letting_a_stranger_sign_along(self) -> None:
+        heads = [sign_head(build_head(2), REPLICA), sign_head(build_head(2, root=b"\1" * 32), REPLICA, STRANGER)]
+        self.assertEqual(self.found(bundle(heads=heads)), {"two_heads": ids(REPLICA)})
+        self.assertIn(str(STRANGER.key_id), " ".join(self.judge(bundle(heads=heads)).notes))
+
+    def test_by_letting_a_stranger_sign_the_transcript(self) -> None:
+        history, evidence = two_epochs()
+        evidence.heads.append(sign_head(build_head(2, root=b"\1" * 32), REPLICA))
+        del evidence.transcripts[:]
+        evidence.transcripts.append(history.transcript(history.closed[1], STRANGER))
+        self.assertEqual(self.found(evidence)["two_heads"], ids(REPLICA))
+
+    def test_by_a_key_with_a_part_of_small_order(self) -> None:
+        signer = MixedKey()
+        config = realm_config()
+        config.verification_policy.public_keys[9].CopyFrom(PublicKey(ed25519=signer.public))
+        heads = [sign_head(build_head(2)), sign_head(build_head(2, root=b"\1" * 32))]
+        for head in heads:
+            head.signatures[9] = strange(signer.sign(head.head))
         self.assertEqual(judge(config, bundle(heads=heads), NOW).findings[0].signers, (9,))
 
     def test_by_heads_that_no_client_would_read(self) -> None:
