@@ -139,7 +139,7 @@ class CopyTests(ClusterCase):
         self.cluster.register(away)
         away.kill()
         large = {"note": b"x" * 60_000}
-        with ThreadPoolExecutor(8) as pool:
+        with ThreadPoolExecutor(40) as pool:
             list(pool.map(lambda number: self.cluster.register(others[number % 2], keys=large), range(160)))
         away.begin()
         wait_for(lambda: "The database is another replica's now" in away.log.read_text(), "it has got a copy")
