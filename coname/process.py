@@ -10,18 +10,20 @@ import asyncio
 import os
 import sys
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import uvloop
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
-from twisted.python import usage
 from twisted.python.failure import Failure
 
 from coname import resets
-from coname.errors import ConameError
+from coname.errors import ConameError, Misconfigured
+
+Settings = TypeVar("Settings")
 
 # gRPC would write a line of its own to standard error for each connection that a peer ends.
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
@@ -36,7 +38,7 @@ def install_reactor(command: str = "coname") -> None:
     """Install the asyncio reactor, which gRPC shares, unless it is installed already.
 
     :param command: the program, as it is called through ``twistd``.
-    :raises usage.UsageError: another reactor was installed before.
+    :raises SystemExit: another reactor was installed before.
     """
     from twisted.internet import asyncioreactor
 
@@ -48,7 +50,19 @@ def install_reactor(command: str = "coname") -> None:
         sys.modules["twisted.internet.reactor"].seconds = time.monotonic  # type: ignore[attr-defined]
         resets.watch(sys.modules["twisted.internet.reactor"])
     elif not isinstance(sys.modules["twisted.internet.reactor"], asyncioreactor.AsyncioSelectorReactor):
-        raise usage.UsageError(WRONG_REACTOR.format(command=command))
+        raise SystemExit(WRONG_REACTOR.format(command=command))
+
+
+def load_or_exit(load: Callable[[str], Settings], path: str) -> Settings:
+    """What `load` makes of the configuration file `path`.
+
+    :raises SystemExit: it has mistakes; with all of them as the only thing that is said. With usage.UsageError, twistd
+        would explain all options first, on standard output.
+    """
+    try:
+        return load(path)
+    except Misconfigured as error:
+        raise SystemExit(f"{path}:\n  " + "\n  ".join(error.mistakes)) from None
 
 
 class StartFailed(Exception):
@@ -102,5 +116,10 @@ class ProcessService(Service):
         if self._starting:
             return
         self._log.critical("{reason}", reason=self._reason)
-        self._reactor.addSystemEventTrigger("after", "shutdown", os._exit, 1)
+        self._reactor.addSystemEventTrigger("after", "shutdown", self._exit)
         self._reactor.stop()
+
+    def _exit(self) -> None:
+        """End the process, with the reason once more: stopping has said something, too."""
+        self._log.critical("{reason}", reason=self._reason)
+        os._exit(1)

@@ -22,12 +22,12 @@ from coname import garbage
 from coname.assembly import make_parts, open_store
 from coname.config import ReplicaSettings, load_replica
 from coname.core.vrf import suite
-from coname.errors import Misconfigured, Unavailable
+from coname.errors import Unavailable
 from coname.interfaces import IAdministration
 from coname.keyserver.administration import Administration, VerifierStream
 from coname.keyserver.current import BETWEEN, CurrentAdministration, CurrentReplica
 from coname.messages.config_pb2 import RealmConfig
-from coname.process import ProcessService, install_reactor
+from coname.process import ProcessService, install_reactor, load_or_exit
 from coname.protocols.grpc_public import GrpcService
 from coname.protocols.grpc_verification import VerificationService
 from coname.protocols.hkp import HkpService
@@ -50,10 +50,7 @@ class Options(usage.Options):
     def postOptions(self) -> None:
         """Read and check the configuration, while nothing is opened yet."""
         install_reactor()
-        try:
-            self.settings = load_replica(self["config"])
-        except Misconfigured as error:
-            raise usage.UsageError(f"{self['config']}:\n  " + "\n  ".join(error.mistakes)) from error
+        self.settings = load_or_exit(load_replica, self["config"])
 
 
 def missing_proofs(settings: ReplicaSettings) -> list[str]:

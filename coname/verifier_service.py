@@ -35,7 +35,7 @@ from coname.following.reporter import Reporter
 from coname.following.tally import Tally
 from coname.following.terminal import TerminalLine
 from coname.following.waiting import sleep
-from coname.process import ProcessService, install_reactor
+from coname.process import ProcessService, install_reactor, load_or_exit
 from coname.protocols.metrics import MetricsService
 from coname.protocols.verifier_client import VerifierLink
 from coname.storage.leveldb import LevelDBStore
@@ -56,10 +56,7 @@ class Options(usage.Options):
     def postOptions(self) -> None:
         """Read and check the configuration, while nothing is opened yet."""
         install_reactor(COMMAND)
-        try:
-            self.settings = load_verifier(self["config"])
-        except Misconfigured as error:
-            raise usage.UsageError(f"{self['config']}:\n  " + "\n  ".join(error.mistakes)) from error
+        self.settings = load_or_exit(load_verifier, self["config"])
 
 
 def makeService(options: Options) -> IService:

@@ -60,7 +60,9 @@ class StartTests(ProcessCase):
         done = self.run_twistd("--nodaemon", "--pidfile=", "coname", f"--config={self.keyserver.config}")
         self.assertEqual(done.returncode, 1)
         for path in ("public_addr", "signing_key_id", "colour"):
-            self.assertIn(path, done.stdout + done.stderr)
+            self.assertIn(path, done.stderr)
+        self.assertEqual(done.stdout, "")
+        self.assertEqual(done.stderr.splitlines()[0], f"{self.keyserver.config}:")
         self.assertFalse(self.keyserver.settings_free_data_folder().exists())
 
     def test_second_process_on_the_same_database_says_so_and_fails(self) -> None:

@@ -58,6 +58,7 @@ class StartTests(VerifierCase):
         said = self.fails()
         for path in ("keyserver_addr", "signing_key_id", "colour"):
             self.assertIn(path, said)
+        self.assertEqual(said.splitlines()[0], f"{self.verifier.config}:")
         self.assertFalse((self.verifier.folder / "database").exists())
 
     def test_another_reactor_is_refused_with_the_flag_to_use(self) -> None:
