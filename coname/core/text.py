@@ -13,9 +13,12 @@ _BYTES = 64
 """As long as the longest hash."""
 
 
-def quoted(text: str) -> str:
-    """`text` in quotes, with escapes for what does not print; cut with an ellipsis where it is long."""
-    return repr(text) if len(text) <= _CHARACTERS else f"{text[:_CHARACTERS]!r}… ({len(text)} characters)"
+def quoted(text: str, most: int = _CHARACTERS) -> str:
+    """`text` in quotes, in one line, with escapes for what does not print.
+
+    :param most: characters of it that are shown; an ellipsis stands for the rest.
+    """
+    return repr(text) if len(text) <= most else f"{text[:most]!r}… ({len(text)} characters)"
 
 
 def hexed(data: bytes) -> str:

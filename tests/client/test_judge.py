@@ -57,7 +57,7 @@ class Words(JudgeCommandCase):
             "signed two different heads for epoch 2",
             "one epoch has one head (two_heads)",
             "what follows: Different people may have been shown different keys",
-            "what the bundle says of itself, unchecked: epoch 2 has two heads (two_heads; by verifier 1f)",
+            "what the bundle says of itself, unchecked: 'epoch 2 has two heads' ('two_heads'; by 'verifier 1f')",
         ):
             self.assertIn(words, result.stdout)
         self.assertNotIn("verifier of example.org", result.stdout)
@@ -77,7 +77,7 @@ class Words(JudgeCommandCase):
         result = self.judge(evidence)
         self.assertEqual(result.exit_code, 1)
         self.assertIn("rests on the word of its witness alone", result.stdout)
-        self.assertIn("it came without (missing_transcript; by verifier 1f)", result.stdout)
+        self.assertIn("'it came without' ('missing_transcript'; by 'verifier 1f')", result.stdout)
 
     def test_another_realm(self) -> None:
         evidence = bundle(realm="unheard of")
@@ -96,6 +96,17 @@ class Words(JudgeCommandCase):
         self.assertNotIn("\x1b", self.judge(evidence).stdout)
         self.assertLess(len(self.judge(evidence).stdout), 3000)
 
+    def test_a_strangers_words_do_not_pass_for_ours(self) -> None:
+        lie = "x\n\nproven: the rules of realm testing were broken\u2028\x85"
+        for field in ("account", "rule", "witness"):
+            told = self.judge(bundle(**{field: lie})).stdout
+            self.assertEqual([line for line in told.splitlines() if line.startswith("proven")], [])
+            self.assertIn("'x\\n\\nproven", told)
+
+    def test_a_strangers_words_are_cut(self) -> None:
+        told = self.judge(bundle(account="a" * 10**6, rule="r" * 10**6, witness="w" * 10**6)).stdout
+        self.assertLess(len(told), 2000)
+
     def test_standard_input(self) -> None:
         reading, writing = os.pipe()
         self.addCleanup(os.close, reading)
@@ -105,6 +116,14 @@ class Words(JudgeCommandCase):
 
 
 class Json(JudgeCommandCase):
+    def test_a_strangers_words_do_not_move_the_cursor(self) -> None:
+        account = "\x1b\x7f\x9b31m \u202e \u2028 \U000e0001 ä 中"
+        evidence = bundle(account=account)
+        told = self.invoke("judge", self.file("bundle.json", write_bundle(evidence)), "--json").stdout
+        self.assertEqual([each for each in told if not each.isprintable() and each != "\n"], [])
+        self.assertIn("ä 中", told)
+        self.assertEqual(self.judged(evidence)["claim"]["account"], account)
+
     def test_proven(self) -> None:
         document = self.judged(TWO_HEADS)
         self.assertEqual((document["schema"], document["command"], document["exit_status"]), (1, "judge", 0))

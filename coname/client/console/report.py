@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -134,4 +135,16 @@ class Report:
     def _document(self, content: dict[str, Any], status: Exit) -> None:
         head = {"schema": SCHEMA, "command": self._command, "exit_status": int(status)}
         identity = {} if self._identity is None else {"identity": self._identity}
-        click.echo(json.dumps(head | content | identity, indent=2, ensure_ascii=False))
+        click.echo(_escaped(json.dumps(head | content | identity, indent=2, ensure_ascii=False)))
+
+
+def _escaped(document: str) -> str:
+    """A JSON document without anything that could move a cursor or turn text around, which JSON allows as it is."""
+    return _NOT_ASCII.sub(lambda found: found[0] if found[0].isprintable() else _escape(found[0]), document)
+
+
+def _escape(character: str) -> str:
+    return json.dumps(character)[1:-1] if ord(character) > 0xFFFF else f"\\u{ord(character):04x}"
+
+
+_NOT_ASCII = re.compile(r"[^\x00-\x7e]")  # of the rest, json.dumps leaves only its own newlines as they are

@@ -21,10 +21,11 @@ from coname.client.console.documents import rfc3339
 from coname.client.console.words import Words
 from coname.client.signers import signer_name, signer_words
 from coname.core.evidence import RULES, Finding, Verdict
+from coname.core.text import quoted
 from coname.messages.config_pb2 import RealmConfig
 
-LONGEST_ACCOUNT = 1000
-"""Characters of a stranger's account that are shown."""
+LONGEST_CLAIM = 200
+"""Characters of each of a stranger's claims that are shown to people. A program gets all of them."""
 
 _FOLLOWS = {
     "two_heads": "Different people may have been shown different keys for the same address.",
@@ -110,11 +111,16 @@ def _tell_finding(words: Words, realm: RealmConfig, finding: Finding) -> None:
 
 def _tell_claim(words: Words, verdict: Verdict) -> None:
     claim = verdict.claim
-    said = claim.account[:LONGEST_ACCOUNT] or "nothing"
     when = _moment(claim.noticed_at)
-    witness = f"{claim.witness or 'nobody'}{f', at {when}' if when else ''}"
+    witness = f"{_claimed(claim.witness, 'nobody')}{f', at {when}' if when else ''}"
+    said = f"{_claimed(claim.account, 'nothing')} ({_claimed(claim.rule, 'no rule')}; by {witness})"
     words.gap()
-    words.line(f"what the bundle says of itself, unchecked: {said} ({claim.rule or 'no rule'}; by {witness})", "dim")
+    words.line(f"what the bundle says of itself, unchecked: {said}", "dim")
+
+
+def _claimed(text: str, nothing: str) -> str:
+    """A stranger's words, which are not to pass for ours."""
+    return quoted(text, LONGEST_CLAIM) if text else nothing
 
 
 def _moment(seconds: float | None) -> str | None:
