@@ -16,8 +16,10 @@ import hashlib
 import random
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 from unittest.mock import patch
+
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 
 from coname.messages.client_pb2 import LookupRequest
 from coname.replication import raft_log
@@ -74,6 +76,7 @@ class Simulation:
         self.invariants = ReplicaInvariants(range(1, self.story.replicas + 1))
         self.network = Network(self, self.clock, self.story.weather)
         self._failure: BaseException | None = None
+        self._observer = cast(ILogObserver, self._hear)
         self._core = core
         self._tell = tell
         self._digest = hashlib.sha256()
@@ -119,10 +122,18 @@ class Simulation:
         watched = patch.object(raft_log, "Core", self._watched_core)
         try:
             with fixed(self.chance, self.story.checkpoint_bytes), watched:
+                globalLogPublisher.addObserver(self._observer)
                 self._run()
         except Exception as error:
             command = f"python -m {MODULE} {self.seed} --trace"
             raise Violation(f"seed {self.seed}: {type(error).__name__}: {error}; again by: {command}") from error
+        finally:
+            globalLogPublisher.removeObserver(self._observer)
+
+    def _hear(self, event: LogEvent) -> None:
+        """What is logged with a traceback, nobody has expected."""
+        if "log_failure" in event:
+            self.fail(event["log_failure"].value)
 
     def _run(self) -> None:
         self.say(str(self.story))
