@@ -181,7 +181,9 @@ class AcceptTests(CommandCase):
         self.assertIn("sign without transcripts", result.output)
 
     def test_no_is_taken_for_an_answer(self) -> None:
-        self.assertNotEqual(self.run_it("accept", self.mine, self.lax(), answer="n\n").exit_code, 0)
+        result = self.run_it("accept", self.mine, self.lax(), answer="n\n")
+        self.assertEqual(result.exit_code, 2)
+        self.assertIn("nothing was written", result.output)
         self.assertFalse((self.mine / "config.json").exists())
 
     def test_nobody_there_to_answer(self) -> None:

@@ -35,6 +35,10 @@ class _Group(click.Group):
 def verifier() -> None:
     """Independent verifiers, who co-sign what a provider does: become one, or admit one.
 
-    To run a verifier: `coname verifier enroll`, send the request to the provider, `coname verifier accept` with the
-    answer, and `twistd coname-verifier`.
+    \b
+    To run a verifier:
+      1. coname verifier enroll
+      2. send the request to the provider, who calls coname verifier admit
+      3. coname verifier accept, with the answer
+      4. twistd coname-verifier
     """

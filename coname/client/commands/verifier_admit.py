@@ -27,7 +27,12 @@ from coname.configuration.keys import create
     help="The folder that `coname init` made, with the authority in it.",
 )
 @click.option("--name", default="", help="What clients are to call it, like 'Example University'.")
-@click.option("--keyserver", default="", metavar="HOST:PORT", help="Where it is to connect to. Default: replica 1.")
+@click.option(
+    "--keyserver",
+    default="",
+    metavar="HOST:PORT",
+    help="Where it is to connect to. Default: as the request says, or else to replica 1.",
+)
 @click.option(
     "--out",
     metavar="FILE",

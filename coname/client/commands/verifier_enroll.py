@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from coname.client.console.exits import UsageMistake
 from coname.client.console.report import Report
 from coname.client.console.words import Words
 from coname.configuration import acceptance, certificates, enrolment
@@ -87,8 +88,8 @@ def _accept(folder: Path, reply: Path, metrics: str, new_authority: bool, yes: b
         words.line("The answer does not show who made it, and says what should be looked at:", "bold yellow")
         for difference in differences:
             words.line(f"  {difference}", "yellow")
-        if not yes:
-            click.confirm("Is all of this meant?", abort=True)
+        if not yes and not click.confirm("Is all of this meant?"):
+            raise UsageMistake("not accepted: nothing was written")
 
     now = certificates.utc_now()
     tell_accepted(acceptance.accept(folder, reply, now, metrics, new_authority=new_authority, confirm=confirm))
@@ -104,10 +105,13 @@ def tell_accepted(accepted: acceptance.Accepted) -> None:
     )
     for fingerprint in accepted.old_authorities:
         words.line(f"No more believed: the authority {fingerprint}.", "yellow")
-    words.line("Who the keyserver is, is said by the authority with this SHA-256 fingerprint. Compare it with what the")
-    words.line("provider reads to you, by telephone or in person:")
-    for fingerprint in acceptance.fingerprints(config.tls.root_cas):
-        words.line(f"  {fingerprint}")
+    if accepted.old_authorities or not accepted.renewed:
+        words.line(
+            "Who the keyserver is, is said by the authority with this SHA-256 fingerprint. Compare it with what the"
+        )
+        words.line("provider reads to you, by telephone or in person:")
+        for fingerprint in acceptance.fingerprints(config.tls.root_cas):
+            words.line(f"  {fingerprint}")
     words.line(f"It follows {config.keyserver_addr}, for the realm {config.realm}.")
     words.line(f"Its certificate is valid until {certificate.not_valid_after_utc:%Y-%m-%d}.")
     if not accepted.renewed:

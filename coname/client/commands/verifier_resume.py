@@ -26,6 +26,9 @@ def resume(config_path: Path, yes: bool) -> None:
 
     Shows what it was, and asks. The verifier must not be running. The evidence stays; what led to the violation is
     verified again, and stops the signing again if it is still there.
+
+    A keyserver that has begun another history can never be followed with these keys: that takes a new verifier, with
+    new ones.
     """
     from coname.config import load_verifier
     from coname.following.evidence_files import EvidenceFolder
