@@ -2,7 +2,7 @@
 
 `judge` is what convinces a third person, who has nothing but the realm's configuration: everything that it says follows
 from signatures and hashes in the bundle. `evidence_material` checks them, `evidence_facts` is what comes of that, and
-the rules of guilt are in `evidence_heads`, `evidence_steps` and `evidence_entries`.
+the rules of guilt are in `evidence_heads`, `evidence_transcripts`, `evidence_steps` and `evidence_entries`.
 
 Rules of this file:
 
@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from coname.core import evidence_entries, evidence_heads, evidence_material, times
+from coname.core import evidence_entries, evidence_heads, evidence_material, evidence_transcripts, times
 from coname.core.evidence_bounds import FORMAT, Budget, TooMuch
 from coname.core.evidence_files import read_bundle, write_bundle
 from coname.core.evidence_steps import StepRules
@@ -47,6 +47,8 @@ RULES = {
     "unauthorised_update": "an entry is changed by its owner only",
     "version_decreased": "the version of an entry grows with each change",
     "entry_vanished": "an entry is never removed",
+    "two_transcripts": "one head has one transcript",
+    "wrong_transcript": "a transcript says of its head what is so",
 }
 """The rules whose breach can be proven, by code, each in words."""
 
@@ -146,6 +148,8 @@ def _findings(
     yield from evidence_heads.time_reversed(material, name)
     yield from evidence_heads.future_time(material, name, times.nanoseconds(now + FUTURE_TOLERANCE))
     yield from evidence_entries.gone_back(material, name)
+    yield from evidence_transcripts.two_transcripts(material, name)
+    yield from evidence_transcripts.wrong_transcript(material, name)
     yield from StepRules(material, realm, budget, notes).findings()
 
 

@@ -37,6 +37,8 @@ _FOLLOWS = {
     "wrong_root": "The directory held something that nobody had put there by the rules: keys may have been swapped.",
     "unauthorised_update": "An entry was changed without its owner: its keys may be somebody else's.",
     "version_decreased": "An entry went back: keys that were withdrawn may be shown as good.",
+    "two_transcripts": "Different people may have been shown different updates for the same epoch.",
+    "wrong_transcript": "What it says of its updates cannot be relied on: something may be hidden by it.",
     "entry_vanished": "An entry was removed: its address may be shown as having no keys, or be taken by somebody else.",
 }
 """What each breach means to somebody who relies on the directory."""
