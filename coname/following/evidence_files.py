@@ -2,7 +2,7 @@
 
 Rules:
 
-1. A bundle is JSON with the field names of `evidence.proto`, readable by everybody (0644): it is made to
+1. A bundle is what `coname.core.evidence_files` makes of it, readable by everybody (0644): it is made to
    be shown. Its name says when it was noticed, which rule was broken, and in which epoch.
 2. The file gets its name only when all of it is on the disk; the name is given in a way that fails if it is taken.
 3. A full disk stops nothing: whoever hands a bundle over keeps it until it is written, and tries again.
@@ -20,9 +20,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from google.protobuf.json_format import MessageToJson
-
 from coname.core import heads
+from coname.core.evidence_files import write_bundle
 from coname.errors import ProofInvalid
 from coname.messages.evidence_pb2 import EvidenceBundle
 
@@ -105,7 +104,7 @@ def write(folder: Path, bundle: EvidenceBundle) -> Path:
     :raises OSError: it cannot be written; nothing is left behind under a bundle's name.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    data = MessageToJson(bundle, preserving_proto_field_name=True, indent=2).encode() + b"\n"
+    data = write_bundle(bundle)
     descriptor, temporary = tempfile.mkstemp(prefix=_TEMPORARY, dir=folder)
     try:
         with os.fdopen(descriptor, "wb") as file:
