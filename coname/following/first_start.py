@@ -10,8 +10,6 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from coname.configuration.authority import CLOCK_SKEW
-
 if TYPE_CHECKING:
     from coname.configuration.settings import VerifierSettings
 
@@ -34,7 +32,7 @@ def warning(settings: VerifierSettings, now: datetime) -> str:
 
 def _made(settings: VerifierSettings, now: datetime) -> datetime:
     """When its key was made, or its first certificate issued: the earlier of what is still known of them."""
-    times = [each.chain[0].not_valid_before_utc + CLOCK_SKEW for each in settings.tls.credentials]
+    times = [each.chain[0].not_valid_before_utc for each in settings.tls.credentials]
     with suppress(OSError):  # it was there a moment ago
         key = settings.path.parent / settings.message.signing_key_id
         times.append(datetime.fromtimestamp(key.stat().st_mtime, UTC))

@@ -29,7 +29,7 @@ class FirstStartTests(RealmCase):
         self.assertEqual(warning(self.settings, NOW), "")
 
     def test_a_few_hours_after_it_was_made(self) -> None:
-        self.assertEqual(warning(self.settings, NOW + timedelta(hours=23)), "")
+        self.assertEqual(warning(self.settings, NOW + timedelta(hours=22)), "")
 
     def test_old_key(self) -> None:
         self.made(days_ago=3)
