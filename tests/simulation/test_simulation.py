@@ -57,6 +57,11 @@ class ReplayTests(SynchronousTestCase):
         command = [sys.executable, "-c", HASH.format(4)]
         return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
 
+    def test_seeds_are_run_on_all_cores(self) -> None:
+        command = [sys.executable, "-m", "tests.simulation", "2", "--first", "3"]
+        done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+        self.assertIn("2 seeds from 3 hold", done.stdout)
+
     def test_everything_happens_that_is_meant_to_happen(self) -> None:
         happened = set()
         for seed in range(6):
