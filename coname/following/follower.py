@@ -50,6 +50,9 @@ SILENT_SECONDS = 60.0
 LASTING_SECONDS = 60.0
 """A connection that lasted so long, or brought something new, was a good one: the next attempt is made soon."""
 
+TAKING_SECONDS = 1.0
+"""When one call of the replay has lasted so long, the rest of the batch is for the next: a stranger's updates may make
+a batch last for minutes, and what comes between would wait, the end of the process too."""
 
 CHORES_SECONDS = 60.0
 """How often evidence is looked after that could not be written, and signatures that the keyserver has not taken."""
@@ -180,16 +183,30 @@ class Follower:
         )
 
     async def _take(self, batch: Batch) -> None:
-        """Have a batch verified, and push what was signed."""
+        """Have a batch verified, piece by piece, and push what was signed."""
+        place = 0
+        while place < len(batch.steps) and not self._replay.restart_wanted:
+            before = self._replay.steps
+            await self._take_some(batch.steps[place:], batch.said[place:])
+            place += self._replay.steps - before
+        self._reporter.verified(place)
+        if self._reporter.far() and self._replay.violation is None:
+            self._world.helper.start()
+
+    async def _take_some(self, steps: Sequence[bytes], said: bytes) -> None:
+        """Have as many of these steps verified as `TAKING_SECONDS` suffice for."""
+        clock = self._world.clock
+        until = clock.seconds() + TAKING_SECONDS
         try:
-            taken: list[Taken] = await self._ask(self._replay.take_many, batch.steps, self._world.now_ns(), batch.said)
+            taken: list[Taken] = await self._ask(
+                self._replay.take_many, steps, self._world.now_ns(), said, lambda: clock.seconds() >= until
+            )
         except NotWritten:  # after all else was done
             await self._offer_again()
         else:
             for each in taken:
                 if each.signed is not None:
                     self._pusher.offer(each.epoch, each.signed)
-        self._reporter.verified(len(batch.steps))
 
     async def _dry(self) -> None:
         """Nothing more comes: the newest epoch there is may be signed, however old it is."""

@@ -36,7 +36,7 @@ FORMAT = 1
 """Of bundles: the only one that there is."""
 
 _WITH_TRANSCRIPTS = {rules.SKIPPED_EPOCH, rules.FOREIGN_REALM, rules.MISSING_TRANSCRIPT, rules.WRONG_TRANSCRIPT}
-_OF_UPDATES = {rules.WRONG_ROOT, rules.UNAUTHORISED_UPDATE, rules.VERSION_DECREASED}
+_OF_UPDATES = {rules.WRONG_ROOT, rules.UNAUTHORISED_UPDATE, rules.VERSION_DECREASED, rules.UPDATE_TOO_LARGE}
 _ALONE = {rules.UNRATIFIED_HEAD, rules.FUTURE_TIME}
 """What a head shows by itself, or does not."""
 

@@ -5,6 +5,9 @@ Rules of this file:
 * Each update is checked when it comes, against the entry as the updates before it leave it.
 * The first that is invalid makes the epoch broken. It is applied all the same, as are the others after it: what the
   keyserver then signs shows whether it did so too.
+* Owners' signatures are taken as libsodium takes them. Only if those are not enough, the update is looked at once more
+  as the programs of 2017 would (`coname.core.signatures_2017`): a verifier must not be stricter than the keyserver that
+  it follows, nor let strangers keep it busy.
 * Memory is bounded: over the bound, the epoch is broken as well, and its updates are forgotten.
 * Nothing here is stored. An epoch that was not closed is asked for again.
 """
@@ -18,6 +21,7 @@ from google.protobuf.message import DecodeError
 from coname.core import transcripts
 from coname.core.hashes import entry_hash
 from coname.core.policies import check_update
+from coname.core.signatures_2017 import Lenient
 from coname.core.types import EntryHash, Epoch, Index
 from coname.errors import UpdateInvalid
 from coname.messages.client_pb2 import Entry, SignedEntryUpdate
@@ -34,6 +38,9 @@ INDEX_SIZE = 32
 
 OVERHEAD = 1024
 """Of one update in memory, besides its encoded bytes: the message twice, its signatures, dictionaries' places."""
+
+MOST_STRANGE = 100
+"""Signatures of one update that are checked by the algorithm of 2017, at some milliseconds each."""
 
 
 class OpenEpoch:
@@ -93,19 +100,32 @@ class OpenEpoch:
         current = self.entries.get(index)
         if current is None:
             current = self._current(index)
-        try:
-            check_update(current, update, verify)
-        except UpdateInvalid as error:
+        wrong = self._wrong(current, entry, update, verify)
+        if wrong is not None:
             if self.broken is None:
                 self.suspect = index
-            self.spoil(self._invalid(index, current, entry.version, error))
+            self.spoil(wrong)
         self.entries[index] = update.new_entry
 
-    def _invalid(self, index: Index, current: bytes | None, version: int, error: UpdateInvalid) -> Finding:
-        decreased = current is not None and version <= Entry.FromString(current).version
-        rule = rules.VERSION_DECREASED if decreased else rules.UNAUTHORISED_UPDATE
-        which = f"update {len(self.updates)} of epoch {self.epoch}, at index {index.hex()},"
-        return Finding(rule, f"{which} is not one that may be made: {error}")
+    def _wrong(self, current: bytes | None, entry: Entry, update: SignedEntryUpdate, verify: Verify) -> Finding | None:
+        which = f"update {len(self.updates)} of epoch {self.epoch}, at index {entry.index.hex()},"
+        try:
+            check_update(current, update, verify)
+        except UpdateInvalid:
+            lenient = Lenient(MOST_STRANGE)
+            try:
+                check_update(current, update, lenient)
+            except UpdateInvalid as error:
+                if current is not None and entry.version <= Entry.FromString(current).version:
+                    return Finding(rules.VERSION_DECREASED, f"{which} is not one that may be made: {error}")
+                if lenient.refused:
+                    return Finding(
+                        rules.UPDATE_TOO_LARGE,
+                        f"{which} has more than {MOST_STRANGE} signatures of a form that libsodium refuses: this "
+                        "verifier does not look at so many, and does not know whether it may be made",
+                    )
+                return Finding(rules.UNAUTHORISED_UPDATE, f"{which} is not one that may be made: {error}")
+        return None
 
     def spoil(self, finding: Finding) -> None:
         """Note what is wrong with the epoch; the first counts."""

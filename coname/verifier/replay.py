@@ -20,7 +20,7 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from coname.core.signatures_2017 import verify_2017
+from coname.core.signatures import verify
 from coname.core.types import Epoch
 from coname.errors import Corrupt, Unavailable
 from coname.verifier import tables
@@ -149,12 +149,16 @@ class Replay:
         taken = self.take_many([step], now_ns)
         return taken[0] if taken else None
 
-    def take_many(self, steps: Sequence[bytes], now_ns: int, said: bytes = b"") -> list[Taken]:
+    def take_many(
+        self, steps: Sequence[bytes], now_ns: int, said: bytes = b"", enough: Callable[[], bool] | None = None
+    ) -> list[Taken]:
         """Take the next steps of the stream, and return the epochs that they complete, which are durable then.
 
         :param now_ns: nanoseconds since 1970.
         :param said: what another process of ours has said of the first of them, a byte each: see
             `coname.verifier.signatures.check_ahead`. It saves half of the work.
+        :param enough: is asked after each step whether to leave it at that; how many were taken, `steps` shows. A
+            stranger's update may ask for a thousand times the work of an ordinary one.
         :raises Corrupt: the database is damaged.
         :raises Unavailable: the database failed earlier, or is closed.
         """
@@ -167,6 +171,8 @@ class Replay:
                 taken.append(done)
             if self._waiting.size > MOST_WAITING_BYTES:
                 self._waiting.flush()
+            if enough is not None and enough():
+                break
         self._waiting.flush()
         self._look_at_the_stream()
         self._usable = True
@@ -188,7 +194,7 @@ class Replay:
     # streams
 
     def _start(self) -> Stream:
-        return Stream(self._settings, self._history, self._casebook, self._watcher, verify_2017, self._begins_at())
+        return Stream(self._settings, self._history, self._casebook, self._watcher, verify, self._begins_at())
 
     def _look_at_the_stream(self) -> None:
         if self._stream.matched:

@@ -27,6 +27,8 @@ REWRITTEN_LOG = "rewritten_log"
 """The log does not have what it had: something else lies where a verified head was."""
 EPOCH_TOO_LARGE = "epoch_too_large"
 """More updates without a head than this verifier holds in memory."""
+UPDATE_TOO_LARGE = "update_too_large"
+"""An update that asks for more work than this verifier does for one: it does not know whether it may be made."""
 
 
 @dataclass(frozen=True, slots=True)

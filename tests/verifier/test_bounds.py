@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from coname.messages.client_pb2 import SignedEpochHead
+from coname.core import signatures_2017
+from coname.core.vrf.points import ORDER
+from coname.messages.client_pb2 import Entry, SignedEntryUpdate, SignedEpochHead
 from coname.messages.verification_pb2 import VerifierStep
 from coname.storage.memory import MemoryStore
 from coname.storage.tracing import TracingStore
-from coname.verifier import casebook, replay, watching
+from coname.verifier import casebook, open_epoch, replay, watching
 from coname.verifier.casebook import MOST_BUNDLES
-from tests.verifier.harness import Verifier
+from tests.core.honest import key, policy
+from tests.verifier.harness import NOW, Verifier, nanoseconds
 from tests.verifier.lying import LIES, LyingKeyserver, honest
 
 
@@ -98,3 +101,54 @@ class Bounds(SynchronousTestCase):
     @property
     def key_id(self) -> int:
         return self.keyserver.keys[0].key_id
+
+
+class Work(SynchronousTestCase):
+    """What a stranger's update may cost."""
+
+    def setUp(self) -> None:
+        self.keyserver = LyingKeyserver()
+        self.verifier = Verifier(self.keyserver)
+        self.slow = 0
+        self.patch(signatures_2017, "_go", self.go)
+
+    def go(self, *_: bytes) -> bool:
+        self.slow += 1
+        return False
+
+    def register(self, strange: int, good: bool) -> None:
+        """An entry with many keys, any one of which is enough; and strange signatures, which are all bad."""
+        keys = [key(f"mallory {number}") for number in range(strange + 1)]
+        entry = Entry(index=bytes(32), update_policy=policy(1, *keys), profile_commitment=bytes(64))
+        said = entry.SerializeToString(deterministic=True)
+        signed = {each.key_id: bytes(32) + (ORDER + 5).to_bytes(32, "little") for each in keys}
+        if good:
+            signed[keys[0].key_id] = keys[0].sign(said)
+        self.keyserver.log(SignedEntryUpdate(new_entry=said, signatures=signed))
+        self.verifier.read()
+
+    def test_strange_signatures_that_are_not_needed_are_not_looked_at(self) -> None:
+        self.register(20, good=True)
+        self.assertEqual((self.slow, self.verifier.replay.violation), (0, None))
+
+    def test_those_that_are_needed_are_looked_at(self) -> None:
+        self.register(20, good=False)
+        assert self.verifier.replay.violation is not None
+        self.assertEqual((self.slow, self.verifier.replay.violation.rule), (21, "unauthorised_update"))
+
+    def test_but_not_without_end_and_then_nobody_is_accused(self) -> None:
+        self.patch(open_epoch, "MOST_STRANGE", 10)
+        self.register(20, good=False)
+        assert self.verifier.replay.violation is not None
+        self.assertEqual((self.slow, self.verifier.replay.violation.rule), (10, "update_too_large"))
+        self.keyserver.close()
+        self.verifier.read()
+        self.assertIn("update_too_large", self.verifier.rules)
+
+    def test_a_batch_can_be_left_off(self) -> None:
+        honest(self.keyserver)
+        asked = iter([False, False, True])
+        self.verifier.replay.take_many(self.keyserver.steps, nanoseconds(NOW), enough=lambda: next(asked))
+        self.assertEqual(self.verifier.replay.steps, 3)
+        self.verifier.read()
+        self.assertEqual(self.verifier.replay.verified, 3)

@@ -174,7 +174,7 @@ class Ahead(SynchronousTestCase):
             asked.append(message)
             return verify(public, message, signature)
 
-        self.patch(replay, "verify_2017", check)
+        self.patch(replay, "verify", check)
         self.verifier.open()
         self.read()
         self.assertEqual(self.verifier.replay.verified, 3)
