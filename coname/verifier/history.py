@@ -27,7 +27,6 @@ from coname.verifier.watching import recalled
 if TYPE_CHECKING:
     from coname.core.proofs import TreeProofParts
     from coname.core.signatures import SigningKey
-    from coname.interfaces import IKeyValueStore
     from coname.verifier.head_checks import Witnessed
     from coname.verifier.open_epoch import OpenEpoch
     from coname.verifier.settings import ReplaySettings
@@ -150,11 +149,17 @@ class History:
         return record.own
 
 
-def _open(store: IKeyValueStore, settings: ReplaySettings) -> VerifierState:
-    """The state in the database, which must be of this verifier."""
+def _open(store: WaitingStore, settings: ReplaySettings) -> VerifierState:
+    """The state in the database, which must be of this verifier.
+
+    A new one is written together with whatever comes first, which may be a violation. Until something was verified,
+    the tree nonce may change: a wrong one in the configuration shows in the first epoch, and can be put right.
+    """
     state = tables.read_state(store)
-    if state is None:
-        return VerifierState(realm=settings.realm, id=settings.id, tree_nonce=settings.tree_nonce)
+    if state is None or not state.epoch:
+        state = state or VerifierState(realm=settings.realm, id=settings.id)
+        state.tree_nonce = settings.tree_nonce
+        store.put(tables.STATE_KEY, state.SerializeToString())
     for what, stored, wanted in (
         ("realm", state.realm, settings.realm),
         ("id", state.id, settings.id),

@@ -142,7 +142,7 @@ class OrderTests(SynchronousTestCase):
             if event[0] == "write":
                 keys = [write.key for write in event[1]]
                 epochs = [key for key in keys if key[:1] == b"e"]
-                self.assertEqual(bool(epochs), any(key[:1] in b"utm" for key in keys))
+                self.assertEqual(bool(epochs), any(key[:1] in b"ut" for key in keys))
 
 
 class FailureTests(SynchronousTestCase):

@@ -10,6 +10,7 @@ from coname.core import transcripts
 from coname.core.evidence import judge
 from coname.core.signatures import SigningKey
 from coname.core.types import Epoch
+from coname.errors import Misconfigured
 from coname.messages.client_pb2 import EpochHead, SignedEpochHead, TimestampedEpochHead
 from coname.messages.verification_pb2 import Transcript, VerifierStep
 from tests.core.cases import each
@@ -380,6 +381,30 @@ class Early(ViolationCase):
             self.assertEqual(verifier.replay.verified, 0)
             proven = judge(verifier.realm_config(), verifier.evidence[0], NOW).proven
             self.assertEqual(proven, lie != "epoch", lie)
+
+
+class First(SynchronousTestCase):
+    """A violation before anything was verified."""
+
+    def test_the_database_can_be_opened_again(self) -> None:
+        keyserver = LyingKeyserver()
+        keyserver.close(root_hash=bytes(32))
+        verifier = Verifier(keyserver)
+        verifier.read()
+        verifier.open()
+        assert verifier.replay.violation is not None
+        self.assertEqual(verifier.replay.violation.rule, "wrong_root")
+
+    def test_a_wrong_tree_nonce_in_the_configuration_can_be_put_right(self) -> None:
+        keyserver = honest(LyingKeyserver(tree_nonce=b"right"))
+        verifier = Verifier(keyserver, tree_nonce=b"wrong")
+        verifier.read()
+        self.assertEqual(verifier.rules, ["wrong_root"])
+        verifier = Verifier(keyserver, verifier.store, tree_nonce=b"right")
+        verifier.replay.resume()
+        verifier.reconnect()
+        self.assertEqual(verifier.replay.verified, 3)
+        self.assertRaises(Misconfigured, Verifier, keyserver, verifier.store, tree_nonce=b"wrong")
 
 
 def strange(keyserver: LyingKeyserver, signer: SigningKey) -> bytes:
