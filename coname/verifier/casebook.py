@@ -4,7 +4,9 @@ Rules of this file:
 
 * A violation and its evidence are one synced batch, together with everything that was verified before them.
 * Evidence is handed over after that, and marked when it was: each bundle at least once, and after a crash again.
-* The same breach by the same head makes one bundle, however often it is seen; there are at most `MOST_BUNDLES`.
+* The same breach by the same head makes one bundle, however often it is seen.
+* There are at most `MOST_OF_RULE` of each rule, so that no breach, however often it is made, keeps another from being
+  shown; and `MOST_UNSIGNED` in all of what nobody has signed, which proves nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from coname.core import times
+from coname.core.evidence_bounds import MAX_BUNDLE_BYTES
 from coname.core.hashes import shake
 from coname.core.types import Epoch
 from coname.errors import Corrupt
@@ -28,23 +31,38 @@ if TYPE_CHECKING:
     from coname.verifier.violations import Finding
     from coname.verifier.waiting_store import WaitingStore
 
-MOST_BUNDLES = 100
-"""Whoever breaks rules that often has been shown to; the disk is not to be filled."""
+MOST_OF_RULE = 10
+"""Whoever breaks a rule that often has been shown to; the disk is not to be filled."""
 
-MOST_BUNDLE_BYTES = 256 << 20
-"""Larger ones are kept without updates and proofs: a record of that size is more than the database can bear."""
+MOST_UNSIGNED = 3
+"""What nobody has signed anybody can make, and no judge is convinced of: it only shows the operator what came."""
+
+MOST_BUNDLE_BYTES = MAX_BUNDLE_BYTES // 2
+"""Larger ones are kept without updates and proofs: in a file, where each byte takes up to two, a judge would not read
+them."""
 
 LARGE_BUNDLES = 5
-"""So many may be so large; then only `SMALL_BUNDLE_BYTES`, so that all together stay below 1.4 GiB."""
+"""So many may be so large; then only `SMALL_BUNDLE_BYTES`, so that all together stay below 1.2 GiB."""
 
 SMALL_BUNDLE_BYTES = 1 << 20
 
 _CASE_SIZE = 32
 
 
-def case(finding: Finding, epoch: int, summary: bytes) -> bytes:
-    """What a bundle is filed under: the breach, and the head that shows it."""
-    return shake(b"%b %d %b" % (finding.rule.encode(), epoch, summary), _CASE_SIZE)
+_UNSIGNED = b"unsigned"
+
+
+def case(finding: Finding, epoch: int, summary: bytes, signed: bool) -> bytes:
+    """What a bundle is filed under: its kind, that is the rule, and a hash of the breach and the head that shows it.
+
+    :param signed: whether any of the realm's keys has signed that head.
+    """
+    what = shake(b"%b %d %b" % (finding.rule.encode(), epoch, summary), _CASE_SIZE)
+    return (finding.rule.encode() if signed else _UNSIGNED) + what
+
+
+def _kind(filed: bytes) -> bytes:
+    return filed[:-_CASE_SIZE]
 
 
 class Casebook:
@@ -62,7 +80,9 @@ class Casebook:
         self._store = store
         self._waiting = waiting
         self._hand_over = hand_over
-        self._cases = set(tables.read_cases(store))
+        sizes = tables.read_cases(store)
+        self._cases = set(sizes)
+        self._large = sum(size > SMALL_BUNDLE_BYTES for size in sizes.values())
         self._owed = [filed for filed in sorted(self._cases) if store.get(tables.handed_over_key(filed)) is None]
         self.violation = _read(store)
 
@@ -79,14 +99,24 @@ class Casebook:
 
     def wants(self, filed: bytes) -> bool:
         """Whether a bundle is to be made for this case."""
-        return filed not in self._cases and len(self._cases) < MOST_BUNDLES
+        if filed in self._cases:
+            return False
+        kind = _kind(filed)
+        most = MOST_UNSIGNED if kind == _UNSIGNED else MOST_OF_RULE
+        return sum(_kind(other) == kind for other in self._cases) < most
+
+    @property
+    def room(self) -> int:
+        """How many bytes the next bundle may have."""
+        return MOST_BUNDLE_BYTES if self._large < LARGE_BUNDLES else SMALL_BUNDLE_BYTES
 
     def file(self, filed: bytes, bundle: EvidenceBundle) -> None:
         """Let a bundle wait to be written. `stop` makes it durable; `hand_over` hands it over then."""
-        if bundle.ByteSize() > (MOST_BUNDLE_BYTES if len(self._cases) < LARGE_BUNDLES else SMALL_BUNDLE_BYTES):
+        if bundle.ByteSize() > self.room:
             bundle.ClearField("updates")
             bundle.ClearField("entries")
-            bundle.account += ". (The updates were too many to be included here.)"
+            bundle.account += ". (What shows it is too large to be included here.)"
+        self._large += bundle.ByteSize() > SMALL_BUNDLE_BYTES
         self._waiting.put(tables.evidence_key(filed), bundle.SerializeToString())
         self._cases.add(filed)
         self._owed.append(filed)

@@ -140,11 +140,12 @@ class Stream:
     def _refuse(self, step: VerifierStep, account: str, now_ns: int) -> None:
         """A head that cannot be read as one. A judge may be able to: it goes into the evidence as it is."""
         finding = Finding(rules.MALFORMED_STEP, account)
-        filed = case(finding, 0, shake(step.Epoch.head, SUMMARY_SIZE))
+        signed = signed_only(self._settings.policy, step.Epoch)
+        filed = case(finding, 0, shake(step.Epoch.head, SUMMARY_SIZE), bool(signed.signatures))
         if self._casebook.wants(filed):
             tip = self._history.tip
             made = bundles.bundle(self._settings, finding, [] if tip is None else [tip], now_ns)
-            made.heads.append(signed_only(self._settings.policy, step.Epoch))
+            made.heads.append(signed)
             self._casebook.file(filed, made)
         self._casebook.stop(finding, Epoch(self._history.epoch + 1), now_ns)
         self._watcher.last = None
@@ -205,7 +206,8 @@ class Stream:
     ) -> None:
         """Let the evidence of each finding, and the violation, become durable."""
         for finding, shown in found:
-            filed = case(finding, new.epoch if new else 0, new.summary if new else b"")
+            signed = new is not None and bool(new.signed.signatures)
+            filed = case(finding, new.epoch if new else 0, new.summary if new else b"", signed)
             if self._casebook.wants(filed):
                 place = bundles.Place(self._history, self._opened, updated)
                 self._casebook.file(filed, bundles.bundle(self._settings, finding, shown, now_ns, place))

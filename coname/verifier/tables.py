@@ -9,7 +9,7 @@ table  key                                          value
 ``q``  epoch                                        nothing: its signature was not acknowledged yet
 ``u``  index                                        the `Entry` that the newest verified tree holds
 ``s``  epoch, summary hash of the head              `WitnessedHead`: one that was seen and not verified
-``x``  hash of rule, epoch and head                 an `EvidenceBundle`
+``x``  rule; hash of rule, epoch and head           an `EvidenceBundle`
 ``y``  the same                                     nothing: that bundle was handed over
 ``t``  node number                                  a tree node (`coname.storage.tree`)
 =====  ===========================================  ======================================================
@@ -137,6 +137,6 @@ def handed_over_key(case: bytes) -> bytes:
     return b"y" + case
 
 
-def read_cases(store: IKeyValueStore) -> list[bytes]:
-    """What the bundles are filed under."""
-    return [key[1:] for key, _ in store.iterate(b"x", b"y")]
+def read_cases(store: IKeyValueStore) -> dict[bytes, int]:
+    """What the bundles are filed under, and how large they are, in bytes."""
+    return {key[1:]: len(value) for key, value in store.iterate(b"x", b"y")}

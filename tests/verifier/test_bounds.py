@@ -11,7 +11,7 @@ from coname.messages.verification_pb2 import VerifierStep
 from coname.storage.memory import MemoryStore
 from coname.storage.tracing import TracingStore
 from coname.verifier import casebook, open_epoch, replay, watching
-from coname.verifier.casebook import MOST_BUNDLES
+from coname.verifier.casebook import MOST_OF_RULE, MOST_UNSIGNED
 from tests.core.honest import key, policy
 from tests.verifier.harness import NOW, Verifier, nanoseconds
 from tests.verifier.lying import LIES, LyingKeyserver, honest
@@ -45,14 +45,38 @@ class Bounds(SynchronousTestCase):
         return [key for key, _ in self.verifier.store.iterate(b"\0", b"\xff") if key[:1] == table]
 
     def test_of_evidence(self) -> None:
-        for _ in range(MOST_BUNDLES + 20):
+        for _ in range(MOST_OF_RULE + 20):
             self.keyserver.close(previous=bytes(64))
         self.verifier.read()
-        self.assertEqual(len(self.verifier.evidence), MOST_BUNDLES)
-        self.assertEqual(len(self.keys(b"x")), MOST_BUNDLES)
+        self.assertEqual(len(self.verifier.evidence), MOST_OF_RULE)
+        self.assertEqual(len(self.keys(b"x")), MOST_OF_RULE)
         self.verifier.open()
         self.verifier.reconnect()
-        self.assertEqual(len(self.verifier.evidence), MOST_BUNDLES)
+        self.assertEqual(len(self.verifier.evidence), MOST_OF_RULE)
+
+    def test_of_what_nobody_has_signed_and_what_is_proven_afterwards_has_its_place(self) -> None:
+        for number in range(120):
+            self.keyserver.close(signers=[key("mallory")], previous=bytes([number]) * 64)
+        self.verifier.read()
+        self.assertEqual(len(self.verifier.evidence), MOST_UNSIGNED)
+        self.keyserver.roll_back(3)
+        self.verifier.open()
+        LIES["two heads for one epoch"].tell(self.keyserver)
+        self.verifier.reconnect()
+        self.assertEqual(self.verifier.rules[MOST_UNSIGNED:], ["two_heads"])
+
+    def test_small_bundles_leave_the_large_ones_their_place(self) -> None:
+        self.patch(casebook, "LARGE_BUNDLES", 1)
+        self.patch(casebook, "SMALL_BUNDLE_BYTES", 1000)
+        for _ in range(5):
+            self.keyserver.close(signers=[key("mallory")])
+        self.verifier.read()
+        self.keyserver.roll_back(3)
+        self.verifier.replay.resume()
+        self.verifier.reconnect()
+        LIES["wrong root"].tell(self.keyserver)
+        self.verifier.read()
+        self.assertTrue(self.verifier.evidence[-1].updates)
 
     def test_of_one_bundle(self) -> None:
         self.patch(casebook, "MOST_BUNDLE_BYTES", 1000)
@@ -60,7 +84,7 @@ class Bounds(SynchronousTestCase):
         self.verifier.read()
         (bundle,) = self.verifier.evidence
         self.assertEqual((len(bundle.updates), len(bundle.entries), len(bundle.heads)), (0, 0, 2))
-        self.assertIn("too many", bundle.account)
+        self.assertIn("too large", bundle.account)
 
     def test_of_many_large_bundles(self) -> None:
         self.patch(casebook, "LARGE_BUNDLES", 2)
@@ -71,7 +95,7 @@ class Bounds(SynchronousTestCase):
             self.keyserver.close(root_hash=bytes([number]) * 32)
             self.verifier.reconnect()
         of_updates = [bundle for bundle in self.verifier.evidence if bundle.rule == "wrong_root"]
-        self.assertEqual([bool(bundle.updates) for bundle in of_updates], [True, False, False, False])
+        self.assertEqual([bool(bundle.updates) for bundle in of_updates], [True, True, False, False])
 
     def test_of_heads_that_were_only_seen(self) -> None:
         self.patch(watching, "MOST_WITNESSED", 5)
