@@ -11,7 +11,6 @@ from typing import Any
 
 from coname.configuration.listen import parse
 from coname.configuration.settings import EtcdSettings, Listener, ReplicaSettings
-from coname.core.times import to_seconds
 from coname.interfaces import IKeyValueStore, ILogReplicator, ITransferReceiver
 from coname.replication.single import RunInThread, SingleLog
 
@@ -59,34 +58,43 @@ def _raft_log(
     from coname.keyserver.copying import DatabaseCopies
     from coname.protocols.replication_pb import ReplicaNetwork
     from coname.replication.raft_folders import Folders
-    from coname.replication.raft_log import HEARTBEAT_SECONDS, RaftLog, RaftLogSettings
+    from coname.replication.raft_log import RaftLog, RaftLogSettings
     from coname.replication.raft_snapshots import DatabaseSnapshots
+    from coname.replication.raft_thread import OwnThread
 
     members = {one.id: parse(one.raft_addr) for one in settings.message.keyserver_config.initial_replicas}
-    heartbeat = to_seconds(settings.message.raft_heartbeat) or HEARTBEAT_SECONDS
     cache_bytes = settings.limits.cache_bytes // 8
     copies = DatabaseCopies(store, settings.realm, settings.replica_policy, settings.tree_nonce, cache_bytes)
     folders = Folders(settings.data_folder)
+    thread = OwnThread(reactor)
 
     def make_network(received: Callable[[int, bytes], None], receiver: ITransferReceiver) -> ReplicaNetwork:
         return ReplicaNetwork(
-            settings.replica_id, raft.address, members, raft.tls, reactor, received, receiver, heartbeat=2 * heartbeat
+            settings.replica_id,
+            raft.address,
+            members,
+            raft.tls,
+            reactor,
+            received,
+            receiver,
+            heartbeat=2 * settings.raft_heartbeat,
         )
 
     return RaftLog(
         RaftLogSettings(
             replica=settings.replica_id,
             first=tuple(members),
-            heartbeat=heartbeat,
+            heartbeat=settings.raft_heartbeat,
             kept_entries=settings.limits.raft_log_entries,
             kept_bytes=settings.limits.raft_log_bytes,
         ),
         folders.open_log,
         make_network,
         reactor,
-        run_in_thread,
+        thread,
         random.SystemRandom(),
         DatabaseSnapshots(folders, copies, reactor, run_in_thread, begin_anew),
+        thread.stop,
     )
 
 

@@ -52,6 +52,7 @@ def check_replica(message: pb.ReplicaConfig, path: Path, now: datetime, findings
     if message.HasField("etcd"):
         etcd = check_etcd(message.etcd, config.realm, folder, limits.request_bytes, findings.at("etcd"))
     client_timeout = check_duration(message.client_timeout, findings.at("client_timeout"))
+    raft_heartbeat = _raft_heartbeat(message, findings.at("raft_heartbeat"))
     findings.raise_mistakes()
     policy, verification_policy = shared.replica_policy, shared.verification_policy
     if signing_key is None or shared.vrf_secret is None or policy is None or verification_policy is None:
@@ -77,6 +78,7 @@ def check_replica(message: pb.ReplicaConfig, path: Path, now: datetime, findings
         lagging_verifier_scan=message.lagging_verifier_scan,
         data_folder=folder / message.leveldb_path,
         **fronts,
+        raft_heartbeat=raft_heartbeat,
         manhole=manhole,
         etcd=etcd,
         warnings=tuple(findings.warnings),
@@ -123,6 +125,15 @@ def _front(
         at_tls.at("client_auth").mistake("verifiers are known by certificate: REQUIRE_AND_VERIFY_CLIENT_CERT")
     identity = tls_config.load(tls, folder, use, now, at_tls)
     return Listener(address, identity) if address else None
+
+
+def _raft_heartbeat(message: pb.ReplicaConfig, findings: Findings) -> float:
+    """Seconds; the default where nothing is said, or the replica is alone."""
+    seconds = check_duration(message.raft_heartbeat, findings) or defaults.RAFT_HEARTBEAT
+    least, most = defaults.RAFT_HEARTBEATS
+    if len(message.keyserver_config.initial_replicas) > 1 and not least <= seconds <= most:
+        findings.mistake(f"{seconds:g} s is out of range: {least:g} to {most:g}")
+    return seconds
 
 
 def _manhole(message: pb.ReplicaConfig, folder: Path, findings: Findings) -> ManholeSettings | None:

@@ -30,6 +30,11 @@ CACHE_BYTES = 512 * 1024 * 1024
 RAFT_LOG_ENTRIES = 100_000
 RAFT_LOG_BYTES = 256 * 1024 * 1024
 
+# Between two signs of life of the replicas' leader, in seconds: some round trips of a local network.
+RAFT_HEARTBEAT = 0.1
+# What may be set: less would be lost among the pauses of a busy machine, more would stop updates for minutes.
+RAFT_HEARTBEATS = (0.02, 5.0)
+
 # How far ahead of a verifier's clock an epoch may be issued, in seconds. Clocks that are set over the network agree
 # within one; five minutes forgive a virtual machine that was asleep. What is issued later must not be vouched for.
 CLOCK_TOLERANCE = 300.0

@@ -77,6 +77,7 @@ class ReplicaSettings:
     :ivar data_folder: where the database lies; it need not be there yet.
     :ivar public: gRPC for clients; a front that is None is not started. :ivar verifier: gRPC for verifiers.
     :ivar httpfront: HTTPS. :ivar hkp: HKP. :ivar raft: between replicas; None for a lone one.
+    :ivar raft_heartbeat: seconds between two signs of life of the replicas' leader.
     :ivar etcd: where the log is kept; None: by the replicas themselves.
     :ivar warnings: "path: what to look at", to be logged at start.
     """
@@ -105,6 +106,7 @@ class ReplicaSettings:
     httpfront: Listener | None
     hkp: Listener | None
     raft: Listener | None
+    raft_heartbeat: float
     manhole: ManholeSettings | None
     etcd: EtcdSettings | None
     warnings: tuple[str, ...]

@@ -74,6 +74,8 @@ class RaftLog:
     """See the module.
 
     :param open_database: opens the log's own database, made if it is not there. It is called in a thread.
+    :param run_in_thread: for reading and writing the log, one call after the other.
+    :param stopped: called when nothing is read or written any more.
     :param random: for identities and election timeouts.
     :ivar snapshots: sends and receives copies of the state's database.
     """
@@ -89,10 +91,12 @@ class RaftLog:
         run_in_thread: Blocking,
         random: Random,
         snapshots: NoSnapshots | None = None,
+        stopped: Callable[[], None] = lambda: None,
     ) -> None:
         self.leading = False
         self.snapshots = snapshots or NoSnapshots()
         self._settings = settings
+        self._when_stopped = stopped
         self._open_database = open_database
         self._network = make_network(self._received, self.snapshots)
         self._network.onConnectionChange(self._connection_changed)
@@ -166,6 +170,7 @@ class RaftLog:
             await maybeDeferred(self._network.stopService)
         if self._database is not None:
             self._database.close()
+        self._when_stopped()
 
     async def _hand_over(self) -> None:
         """A leader that stops lets another lead first: updates go on at once, not after an election's timeout."""

@@ -367,6 +367,18 @@ class WarningTests(RealmCase):
 class ReplicatedTests(RealmCase):
     options = InitOptions(realm="example.com", replicas=3, verifiers=3, insecure_skip_email_proof=True)
 
+    def test_a_heartbeat_is_a_tenth_of_a_second_where_nothing_is_said(self) -> None:
+        self.edit(put(raft_heartbeat=None))
+        self.assertEqual(self.load().raft_heartbeat, 0.1)
+
+    def test_a_heartbeat_that_no_machine_can_keep_up(self) -> None:
+        [mistake] = self.mistakes_of(put(raft_heartbeat={"nanos": 1_000_000}))
+        self.assertEqual(mistake, "raft_heartbeat: 0.001 s is out of range: 0.02 to 5")
+
+    def test_a_heartbeat_that_would_stop_updates_for_minutes(self) -> None:
+        [mistake] = self.mistakes_of(put(raft_heartbeat={"seconds": "20"}))
+        self.assertEqual(mistake, "raft_heartbeat: 20 s is out of range: 0.02 to 5")
+
     def test_replication_is_set_up(self) -> None:
         raft = self.load().raft
         assert raft is not None
