@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from google.protobuf.message import DecodeError
+
 from coname.core import heads, quorums, transcripts
 from coname.core.hashes import summary_hash
 from coname.core.policies import describe, signed_by
@@ -15,7 +17,7 @@ from coname.core.signatures_2017 import verify_2017
 from coname.core.text import quoted
 from coname.core.times import NANOSECONDS
 from coname.errors import ProofInvalid
-from coname.messages.client_pb2 import SignedEpochHead
+from coname.messages.client_pb2 import SignedEpochHead, TimestampedEpochHead
 from coname.messages.verification_pb2 import SignedTranscript
 from coname.verifier import violations as rules
 from coname.verifier.violations import Finding
@@ -57,6 +59,19 @@ class Witnessed:
         return summary_hash(self.head.epoch_head)
 
 
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """A head that cannot be read as one.
+
+    :ivar signed, transcript: as of `Witnessed`.
+    :ivar summary: the hash of the EpochHead; empty if there is none in it.
+    """
+
+    signed: SignedEpochHead
+    transcript: SignedTranscript | None
+    summary: bytes
+
+
 def witness(policy: AuthorizationPolicy, step: VerifierStep, position: int) -> Witnessed:
     """Read a step that is a head.
 
@@ -68,6 +83,16 @@ def witness(policy: AuthorizationPolicy, step: VerifierStep, position: int) -> W
         _transcript(policy, step.transcript) if step.HasField("transcript") else None,
         position,
     )
+
+
+def witness_malformed(policy: AuthorizationPolicy, step: VerifierStep) -> Malformed:
+    """Read as much as there is of a step that is no good head."""
+    try:
+        summary = summary_hash(TimestampedEpochHead.FromString(step.Epoch.head).head)
+    except DecodeError:
+        summary = b""
+    transcript = _transcript(policy, step.transcript) if step.HasField("transcript") else None
+    return Malformed(signed_only(policy, step.Epoch), transcript, summary)
 
 
 def recall(stored: WitnessedHead) -> Witnessed:

@@ -42,6 +42,11 @@ OVERHEAD = 1024
 MOST_STRANGE = 100
 """Signatures of one update that are checked by the algorithm of 2017, at some milliseconds each."""
 
+MOST_SUSPECTS = 16
+"""Each is shown with the entry before it, which may have megabytes."""
+
+_SURE = {rules.UNAUTHORISED_UPDATE, rules.VERSION_DECREASED}
+
 
 class OpenEpoch:
     """One epoch that is not closed yet.
@@ -53,7 +58,8 @@ class OpenEpoch:
     :ivar updates: all that came, in order.
     :ivar entries: the entries that they make.
     :ivar broken: what is wrong with it already.
-    :ivar suspect: the index that the first invalid update is of.
+    :ivar suspects: the indices of invalid updates, `MOST_SUSPECTS` at most: of the first ones, since what a judge can
+        decide of one may be less than what is seen here.
     """
 
     def __init__(
@@ -69,8 +75,9 @@ class OpenEpoch:
         self.updates: list[SignedEntryUpdate] = []
         self.entries: dict[Index, bytes] = {}
         self.broken: Finding | None = None
-        self.suspect: Index | None = None
+        self.suspects: list[Index] = []
         self.complete = True
+        self._certain = 0  # so many of the suspects are of updates that are known to be invalid
         self._current = current
         self._verify = verify
         self._left = most_bytes
@@ -102,8 +109,7 @@ class OpenEpoch:
             current = self._current(index)
         wrong = self._wrong(current, entry, update, verify)
         if wrong is not None:
-            if self.broken is None:
-                self.suspect = index
+            self._suspect(index, wrong)
             self.spoil(wrong)
         self.entries[index] = update.new_entry
 
@@ -127,9 +133,21 @@ class OpenEpoch:
                 return Finding(rules.UNAUTHORISED_UPDATE, f"{which} is not one that may be made: {error}")
         return None
 
+    def _suspect(self, index: Index, wrong: Finding) -> None:
+        """Remember an index; what is known to be invalid goes before what is not decided."""
+        if index in self.suspects:
+            return
+        if wrong.rule == rules.UPDATE_TOO_LARGE:
+            self.suspects.append(index)
+        else:
+            self.suspects.insert(self._certain, index)
+            self._certain += 1
+        del self.suspects[MOST_SUSPECTS:]
+        self._certain = min(self._certain, MOST_SUSPECTS)
+
     def spoil(self, finding: Finding) -> None:
-        """Note what is wrong with the epoch; the first counts."""
-        if self.broken is None:
+        """Note what is wrong with the epoch; the first counts that is sure."""
+        if self.broken is None or (self.broken.rule == rules.UPDATE_TOO_LARGE and finding.rule in _SURE):
             self.broken = finding
 
     def _give_up(self) -> None:
@@ -141,7 +159,7 @@ class OpenEpoch:
             )
         )
         self.complete = False
-        self.suspect = None
+        self.suspects = []
         self.updates, self.entries = [], {}
 
     def changes(self) -> dict[Index, EntryHash]:

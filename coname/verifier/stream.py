@@ -31,8 +31,8 @@ from coname.verifier.head_checks import (
     check_alone,
     check_succession,
     check_transcript,
-    signed_only,
     witness,
+    witness_malformed,
 )
 from coname.verifier.open_epoch import OpenEpoch
 from coname.verifier.violations import Finding
@@ -140,12 +140,14 @@ class Stream:
     def _refuse(self, step: VerifierStep, account: str, now_ns: int) -> None:
         """A head that cannot be read as one. A judge may be able to: it goes into the evidence as it is."""
         finding = Finding(rules.MALFORMED_STEP, account)
-        signed = signed_only(self._settings.policy, step.Epoch)
-        filed = case(finding, 0, shake(step.Epoch.head, SUMMARY_SIZE), bool(signed.signatures))
+        new = witness_malformed(self._settings.policy, step)
+        filed = case(finding, 0, shake(step.Epoch.head, SUMMARY_SIZE), bool(new.signed.signatures))
         if self._casebook.wants(filed):
             tip = self._history.tip
             made = bundles.bundle(self._settings, finding, [] if tip is None else [tip], now_ns)
-            made.heads.append(signed)
+            following = self._mode is _Mode.FOLLOWING and bool(new.signed.signatures)
+            place = bundles.Place(self._history, self._opened, None) if following else None
+            bundles.of_malformed(made, new, place, self._casebook.room)
             self._casebook.file(filed, made)
         self._casebook.stop(finding, Epoch(self._history.epoch + 1), now_ns)
         self._watcher.last = None
@@ -210,7 +212,8 @@ class Stream:
             filed = case(finding, new.epoch if new else 0, new.summary if new else b"", signed)
             if self._casebook.wants(filed):
                 place = bundles.Place(self._history, self._opened, updated)
-                self._casebook.file(filed, bundles.bundle(self._settings, finding, shown, now_ns, place))
+                room = self._casebook.room
+                self._casebook.file(filed, bundles.bundle(self._settings, finding, shown, now_ns, place, room))
         if found:
             self._casebook.stop(found[0][0], Epoch(self._history.epoch + 1), now_ns)
 

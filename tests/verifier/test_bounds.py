@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from coname.core import signatures_2017
+from coname.core.evidence import judge
 from coname.core.vrf.points import ORDER
 from coname.messages.client_pb2 import Entry, SignedEntryUpdate, SignedEpochHead
 from coname.messages.verification_pb2 import VerifierStep
@@ -84,7 +85,27 @@ class Bounds(SynchronousTestCase):
         self.verifier.read()
         (bundle,) = self.verifier.evidence
         self.assertEqual((len(bundle.updates), len(bundle.entries), len(bundle.heads)), (0, 0, 2))
-        self.assertIn("too large", bundle.account)
+        self.assertIn("room", bundle.account)
+
+    def test_of_a_wrong_root_the_entries_before_are_not_read(self) -> None:
+        """There may be gigabytes of them; their hashes are in the proofs."""
+        self.keyserver.set("alice", 9)
+        self.keyserver.close(root_hash=bytes(32))
+        self.verifier.read()
+        (bundle,) = self.verifier.evidence
+        self.assertEqual([(len(each.entry), bool(each.tree_proof.neighbors)) for each in bundle.entries], [(0, True)])
+        self.assertTrue(judge(self.verifier.realm_config(), bundle, NOW).proven)
+
+    def test_of_suspects(self) -> None:
+        self.patch(open_epoch, "MOST_SUSPECTS", 2)
+        for name in ("somebody 0", "somebody 1", "somebody 2", "alice"):
+            self.keyserver.set(name, 100, signers=[key("mallory")])
+        self.keyserver.close()
+        self.verifier.read()
+        (bundle,) = self.verifier.evidence
+        self.assertEqual(
+            [each.index for each in bundle.entries], [self.keyserver.index(f"somebody {n}") for n in range(2)]
+        )
 
     def test_of_many_large_bundles(self) -> None:
         self.patch(casebook, "LARGE_BUNDLES", 2)
@@ -168,6 +189,17 @@ class Work(SynchronousTestCase):
         self.keyserver.close()
         self.verifier.read()
         self.assertIn("update_too_large", self.verifier.rules)
+
+    def test_a_decoy_that_cannot_be_decided_does_not_hide_the_lie_behind_it(self) -> None:
+        self.patch(open_epoch, "MOST_STRANGE", 10)
+        honest(self.keyserver)
+        self.register(20, good=False)
+        LIES["unauthorised change"].tell(self.keyserver)
+        self.verifier.read()
+        self.assertEqual(self.verifier.rules, ["unauthorised_update"])
+        self.assertEqual(self.verifier.evidence[0].entries[0].index, self.keyserver.index("alice"))
+        verdict = judge(self.verifier.realm_config(), self.verifier.evidence[0], NOW)
+        self.assertTrue(verdict.proven, verdict.why)
 
     def test_a_batch_can_be_left_off(self) -> None:
         honest(self.keyserver)

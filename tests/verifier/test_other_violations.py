@@ -16,7 +16,7 @@ from coname.messages.verification_pb2 import Transcript, VerifierStep
 from tests.core.cases import each
 from tests.core.honest import key
 from tests.verifier.harness import NOW, Verifier, nanoseconds
-from tests.verifier.lying import START, LyingKeyserver, honest
+from tests.verifier.lying import LIES, START, LyingKeyserver, honest
 
 
 class ViolationCase(SynchronousTestCase):
@@ -100,6 +100,48 @@ class Heads(ViolationCase):
         self.assertEqual(self.verifier.rules, ["malformed_step"])
         verdict = judge(self.verifier.realm_config(), self.verifier.evidence[0], NOW)
         self.assertEqual([finding.rule for finding in verdict.findings], ["broken_chain"])
+
+
+class MalformedHeads(ViolationCase):
+    """Who signs a head that is malformed does not escape by it: what it was signed for is shown too."""
+
+    def malform(self) -> None:
+        """Change the outer time of the newest head to one that there is not, and sign it again."""
+        step = VerifierStep.FromString(self.keyserver.steps.pop())
+        head = TimestampedEpochHead.FromString(step.Epoch.head)
+        head.timestamp.nanos = 10**9
+        step.Epoch.head = head.SerializeToString()
+        for signer in self.keyserver.keys:
+            step.Epoch.signatures[signer.key_id] = signer.sign(step.Epoch.head)
+        self.keyserver.steps.append(step.SerializeToString())
+
+    def check_shown(self, lie: str) -> None:
+        LIES[lie].tell(self.keyserver)
+        self.malform()
+        self.verifier.read()
+        self.assertEqual(self.verifier.rules, ["malformed_step"])
+        verdict = judge(self.verifier.realm_config(), self.verifier.evidence[0], NOW)
+        self.assertEqual([finding.rule for finding in verdict.findings], [LIES[lie].rule])
+
+    def test_of_an_unauthorised_change(self) -> None:
+        self.check_shown("unauthorised change")
+
+    def test_of_a_wrong_root(self) -> None:
+        self.check_shown("wrong root")
+
+    def test_that_come_after_a_violation(self) -> None:
+        self.keyserver.close(signers=[key("mallory")])
+        self.keyserver.close()
+        self.malform()
+        self.verifier.read()
+        self.assertEqual(self.verifier.rules, ["unratified_head", "malformed_step"])
+        self.assertEqual(len(self.verifier.evidence[1].transcripts), 1)
+
+    def test_of_nothing_wrong(self) -> None:
+        self.keyserver.set("bob")
+        self.keyserver.close()
+        self.malform()
+        self.check_stopped("malformed_step")
 
 
 class Steps(ViolationCase):
