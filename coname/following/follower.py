@@ -155,7 +155,7 @@ class Follower:
                     continue  # there is something, and its signatures are being checked
                 elif came and not dry:
                     dry = True
-                    await self._dry()
+                    await self._dry(link)
                 elif not came and start and (_lacks(link, start) or self._world.clock.seconds() >= deadline):
                     return await self._look_back(start)
                 self._reporter.heard(link)
@@ -208,10 +208,12 @@ class Follower:
                 if each.signed is not None:
                     self._pusher.offer(each.epoch, each.signed)
 
-    async def _dry(self) -> None:
+    async def _dry(self, link: Link) -> None:
         """Nothing more comes: the newest epoch there is may be signed, however old it is."""
         self._world.helper.stop()
-        signed: SignedEpochHead | None = await self._ask(self._replay.sign_newest, self._world.now_ns())
+        signed: SignedEpochHead | None = await self._ask(
+            self._replay.sign_newest, self._world.now_ns(), link.published or 0
+        )
         if signed is not None:
             self._pusher.offer(self._replay.verified, signed)
         self._reporter.caught_up()

@@ -179,13 +179,15 @@ class Replay:
         self._casebook.hand_over()
         return taken
 
-    def sign_newest(self, now_ns: int) -> SignedEpochHead | None:
+    def sign_newest(self, now_ns: int, published: int = 0) -> SignedEpochHead | None:
         """Sign the newest verified epoch though it was issued long ago: for when the stream has run dry.
 
+        :param published: how many steps the keyserver had when the stream began. While they are not all taken, there
+            are newer epochs, and nothing is signed.
         :returns: what to push, durable; None if there is nothing to sign, or it is signed already.
         """
         self._check_usable()
-        if self.violation is not None:
+        if self.violation is not None or self.steps < published:
             return None
         signed = self._history.sign_newest(now_ns)
         self._waiting.flush()
