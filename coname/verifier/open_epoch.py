@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 from google.protobuf.message import DecodeError
 
-from coname.core import transcripts
+from coname.core import quorums, transcripts
+from coname.core.evidence_bounds import MAX_UPDATES
 from coname.core.hashes import entry_hash
 from coname.core.policies import check_update
 from coname.core.signatures_2017 import Lenient
@@ -37,7 +38,16 @@ if TYPE_CHECKING:
 INDEX_SIZE = 32
 
 OVERHEAD = 1024
-"""Of one update in memory, besides its encoded bytes: the message twice, its signatures, dictionaries' places."""
+"""Of one update in memory, besides its encoded bytes: the message twice, dictionaries' places."""
+
+SIGNATURE_OVERHEAD = 300
+"""Of each of its signatures: a place in a map, and a string of its own. A stranger's may be a few bytes each."""
+
+MOST_UPDATES = MAX_UPDATES
+"""Of one epoch: no judge looks at more."""
+
+MOST_QUORUM_PARTS = 100_000
+"""Candidates and subexpressions of one policy's quorum: each is walked through several times, in some microseconds."""
 
 MOST_STRANGE = 100
 """Signatures of one update that are checked by the algorithm of 2017, at some milliseconds each."""
@@ -90,8 +100,8 @@ class OpenEpoch:
         """
         if not self.complete:
             return
-        self._left -= size + OVERHEAD
-        if self._left < 0:
+        self._left -= size + OVERHEAD + SIGNATURE_OVERHEAD * len(update.signatures)
+        if self._left < 0 or len(self.updates) >= MOST_UPDATES:
             self._give_up()
             return
         self.updates.append(update)
@@ -115,6 +125,12 @@ class OpenEpoch:
 
     def _wrong(self, current: bytes | None, entry: Entry, update: SignedEntryUpdate, verify: Verify) -> Finding | None:
         which = f"update {len(self.updates)} of epoch {self.epoch}, at index {entry.index.hex()},"
+        if quorums.depth_and_size(entry.update_policy.quorum, MOST_QUORUM_PARTS).size > MOST_QUORUM_PARTS:
+            return Finding(
+                rules.UPDATE_TOO_LARGE,
+                f"{which} has a quorum of more than {MOST_QUORUM_PARTS} parts: this verifier does not look at so many, "
+                "and does not know whether it may be made",
+            )
         try:
             check_update(current, update, verify)
         except UpdateInvalid:

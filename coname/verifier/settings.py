@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from coname.core.evidence_bounds import MAX_BUNDLE_BYTES
 from coname.core.times import NANOSECONDS
 from coname.messages.client_pb2 import AuthorizationPolicy
 
@@ -13,8 +14,9 @@ CLOCK_TOLERANCE_NS = 5 * 60 * NANOSECONDS
 SIGN_WITHIN_NS = 3600 * NANOSECONDS
 """How old an epoch may be and still be signed: the time that new realms' clients accept an epoch for."""
 
-OPEN_EPOCH_BYTES = 256 << 20
-"""How much memory the updates of one epoch may take: a million registrations without a head between them."""
+OPEN_EPOCH_BYTES = MAX_BUNDLE_BYTES // 2
+"""How much memory the updates of one epoch may take: 140,000 registrations without a head between them. What is taken
+can be shown: in a file, where each byte takes up to two, a judge reads it."""
 
 
 @dataclass(frozen=True, slots=True)
