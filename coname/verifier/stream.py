@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     from coname.verifier.settings import ReplaySettings
     from coname.verifier.watching import Shown, Watcher
 
+MOST_HEAD_BYTES = 64 << 10
+"""Of a head and its transcript, without signatures: each is kept for good. An honest one has some hundreds."""
+
 
 class _Mode(enum.Enum):
     KNOWN = "steps that were verified before come again"
@@ -127,6 +130,12 @@ class Stream:
             self._casebook.stop(self._opened.broken, self._opened.epoch, now_ns)
 
     def _take_head(self, step: VerifierStep, position: int, now_ns: int) -> Taken | None:
+        size = len(step.Epoch.head) + len(step.transcript.transcript)
+        if size > MOST_HEAD_BYTES:
+            self._refuse(
+                step, f"step {position} is a head of {size} bytes, at most {MOST_HEAD_BYTES} are taken", now_ns
+            )
+            return None
         try:
             new = witness(self._settings.policy, step, position)
         except ProofInvalid as error:

@@ -29,6 +29,9 @@ compared with these."""
 MOST_HEAD_BYTES = 16 << 10
 """Larger ones are not kept: an honest realm's, signed by fifty replicas, has half of that, transcript included."""
 
+MOST_OF_EPOCH = 8
+"""How many heads of one epoch are kept, a verified one included: each further one is compared with these only."""
+
 Shown = tuple["Finding", list[Witnessed]]
 """A finding and the heads that show it."""
 
@@ -75,7 +78,8 @@ class Watcher:
         self.last = new
         if self._count >= MOST_WITNESSED:
             return
-        if any(known.head.epoch_head == new.head.epoch_head for known in self._known(new.epoch, verified)):
+        known = [each.head.epoch_head for each in self._known(new.epoch, verified)]
+        if new.head.epoch_head in known or len(known) >= MOST_OF_EPOCH:
             return
         stored = WitnessedHead(signed=new.signed, transcript=new.transcript, position=new.position).SerializeToString()
         if len(stored) <= MOST_HEAD_BYTES:

@@ -11,7 +11,7 @@ from coname.messages.client_pb2 import Entry, SignedEntryUpdate, SignedEpochHead
 from coname.messages.verification_pb2 import VerifierStep
 from coname.storage.memory import MemoryStore
 from coname.storage.tracing import TracingStore
-from coname.verifier import casebook, open_epoch, replay, watching
+from coname.verifier import casebook, open_epoch, replay, stream, watching
 from coname.verifier.casebook import MOST_OF_RULE, MOST_UNSIGNED
 from tests.core.honest import key, policy
 from tests.verifier.harness import NOW, Verifier, nanoseconds
@@ -125,6 +125,20 @@ class Bounds(SynchronousTestCase):
         self.verifier.read()
         self.assertEqual(len(self.keys(b"s")), 5)
 
+    def test_of_contradictions_in_one_epoch(self) -> None:
+        self.patch(watching, "MOST_OF_EPOCH", 4)
+        for number in range(20):
+            self.keyserver.close(epoch=9, root_hash=bytes([number]) * 32)
+        self.verifier.read()
+        self.assertEqual(len(self.keys(b"s")), 4)
+        self.assertIn("two_heads", self.verifier.rules)
+
+    def test_of_a_head_that_is_verified(self) -> None:
+        self.patch(stream, "MOST_HEAD_BYTES", 100)
+        self.keyserver.close()
+        self.verifier.read()
+        self.assertEqual((self.verifier.rules, self.verifier.replay.verified), (["malformed_step"], 3))
+
     def test_of_one_head(self) -> None:
         self.keyserver.close(realm="elsewhere" * 2000)
         self.verifier.read()
@@ -201,6 +215,33 @@ class Work(SynchronousTestCase):
         verdict = judge(self.verifier.realm_config(), self.verifier.evidence[0], NOW)
         self.assertTrue(verdict.proven, verdict.why)
 
+    def test_of_a_giant_quorum(self) -> None:
+        self.patch(open_epoch, "MOST_QUORUM_PARTS", 5)
+        self.register(5, good=True)
+        assert self.verifier.replay.violation is not None
+        self.assertEqual(self.verifier.replay.violation.rule, "update_too_large")
+
+    def test_of_the_largest_quorum_that_is_looked_at(self) -> None:
+        self.patch(open_epoch, "MOST_QUORUM_PARTS", 5)
+        self.register(4, good=True)
+        self.assertIsNone(self.verifier.replay.violation)
+
+    def check_too_large(self) -> None:
+        assert self.verifier.replay.violation is not None
+        self.assertEqual(self.verifier.replay.violation.rule, "epoch_too_large")
+
+    def test_small_signatures_count_for_the_memory_that_they_take(self) -> None:
+        self.verifier = Verifier(self.keyserver, open_epoch_bytes=100_000)
+        self.keyserver.log(SignedEntryUpdate(new_entry=b"\xff", signatures=dict.fromkeys(range(1000), b"")))
+        self.verifier.read()
+        self.check_too_large()
+
+    def test_no_more_updates_than_a_judge_looks_at(self) -> None:
+        self.patch(open_epoch, "MOST_UPDATES", 2)
+        honest(self.keyserver)
+        self.verifier.read()
+        self.check_too_large()
+
     def test_a_batch_can_be_left_off(self) -> None:
         honest(self.keyserver)
         asked = iter([False, False, True])
@@ -208,3 +249,19 @@ class Work(SynchronousTestCase):
         self.assertEqual(self.verifier.replay.steps, 3)
         self.verifier.read()
         self.assertEqual(self.verifier.replay.verified, 3)
+
+
+class Old(SynchronousTestCase):
+    """An epoch that was issued long ago is signed only if there is no newer one."""
+
+    def setUp(self) -> None:
+        self.keyserver = honest(LyingKeyserver())
+        self.verifier = Verifier(self.keyserver, sign_within_ns=0)
+        self.verifier.replay.take_many(self.keyserver.steps[:4], nanoseconds(NOW))
+
+    def test_not_while_the_keyserver_has_more(self) -> None:
+        self.assertIsNone(self.verifier.replay.sign_newest(nanoseconds(NOW), len(self.keyserver.steps)))
+
+    def test_once_all_was_taken(self) -> None:
+        self.verifier.read()
+        self.assertIsNotNone(self.verifier.replay.sign_newest(nanoseconds(NOW), len(self.keyserver.steps)))
