@@ -27,6 +27,7 @@ DISK_BYTES = Reference(3400, 1500)
 START_SECONDS = Reference(None, 2)
 VRF_PROVE = Reference(368, None)
 VRF_VERIFY = Reference(592, None)
+VERIFIED_STEPS = Reference(None, 5000)
 SIZE_RATIO = Reference(None, 0.8)
 
 
@@ -65,3 +66,12 @@ class Figure:
             "beats_original": self.reaches(self.reference.original),
             "reaches_aim": self.reaches(self.reference.aim),
         }
+
+
+def memory(what: str, entries: int, sizes: dict[str, int], more: str = "") -> Figure:
+    """A process's own memory.
+
+    :param sizes: see `bench.processes.Process.memory`. :param more: conditions.
+    """
+    conditions = f"and {(sizes['all'] - sizes['own']) / 1e6:,.0f} MB of mapped files{more}"
+    return Figure(what, entries, sizes["own"] / 1e6, "MB", False, conditions=conditions, details=sizes)

@@ -33,6 +33,7 @@ from coname.keyserver.effects import Effect, UpdateApplied
 from coname.keyserver.machine import Applied, StateMachine
 from coname.keyserver.proposals import MAX_ENTRY_BYTES
 from coname.keyserver.replica import CHECKPOINT_BYTES
+from coname.keyserver.verifiers import Verifiers
 from coname.messages.client_pb2 import SignedEpochHead
 from coname.messages.replication_pb2 import EpochDelimiter, KeyserverStep
 from coname.replication.single import SingleLog
@@ -82,7 +83,9 @@ class Loader:
         self._settings = settings
         self._store = open_store(settings)
         self._tree = MerkleTree(self._store, settings.tree_nonce, settings.limits.cache_bytes // 2)
-        self._machine = StateMachine(self._store, settings.realm, self._tree, settings.replica_policy, verify)
+        policy = settings.replica_policy
+        verifiers = Verifiers({}, policy.public_keys, settings.verification_policy, verify)
+        self._machine = StateMachine(self._store, settings.realm, self._tree, policy, verifiers, verify)
         self._state = self._machine.resumed().state
         self._log = SingleLog(self._store, _at_once)
         self._log.start(self._state.applied_index)

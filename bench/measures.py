@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from statistics import median
 
-from bench import figures
+from bench import catching_up, figures
 from bench.dataset import Dataset, compact, copy_of, dataset, size_of
 from bench.figures import Figure, Reference
 from bench.fill import EPOCH_SIZE, fill
@@ -231,10 +231,7 @@ def _check(what: str, report: Report) -> None:
 
 
 def _memory(server: Server, after: str) -> Figure:
-    memory = server.memory()
-    what = f"Memory after {after}"
-    conditions = f"and {(memory['all'] - memory['own']) / 1e6:,.0f} MB of mapped files"
-    return Figure(what, server.data.entries, memory["own"] / 1e6, "MB", False, conditions=conditions, details=memory)
+    return figures.memory(f"Memory after {after}", server.data.entries, server.memory())
 
 
 MEASURES: dict[str, Callable[[Plan], Iterator[Figure]]] = {
@@ -243,5 +240,6 @@ MEASURES: dict[str, Callable[[Plan], Iterator[Figure]]] = {
     "updates": updates,
     "disk": disk,
     "start": start,
+    "verifier": catching_up.verifier,
 }
 """All measurements by name, in the order in which they are made."""

@@ -14,6 +14,7 @@ from coname.config import load_client, load_replica
 from coname.configuration.init import InitOptions, initialise
 from coname.core.lookup import verify_lookup
 from coname.core.vrf import suite
+from coname.keyserver import frontier
 from coname.keyserver.indices import Indices
 from coname.keyserver.lookups import Lookups
 from coname.keyserver.tables import read_state
@@ -33,7 +34,7 @@ class FillTests(SynchronousTestCase):
         tree = MerkleTree(store, b"", 1 << 20)
         find = Indices(store, suite(settings.suite), settings.vrf_secret).find
         lookups = Lookups(store, tree, find, 0, 1 << 20)
-        lookups.advance(read_state(store))
+        lookups.start(read_state(store), frontier.read(store, frontier.read_numbers(store)))
         self.assertEqual(lookups.newest, 3)
         for number in range(7):
             user_id = Person(number).user_id
