@@ -6,7 +6,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bench import catching_up, dataset
+from bench import catching_up, dataset, fill
 from bench.measures import Plan
 
 
@@ -15,6 +15,7 @@ class CatchingUpTests(SynchronousTestCase):
         folder = Path(self.mktemp()).absolute()
         folder.mkdir()
         self.patch(dataset, "DATA", folder)
+        self.patch(fill, "_CHUNK", 2000)  # prepare them in this process
         self.patch(catching_up, "LEAST", 1)
         plan = Plan(sizes=(2000,), told=lambda _: None)
         found = {figure.what: figure for figure in catching_up.verifier(plan)}
