@@ -6,6 +6,7 @@ An engine's modules are imported when it is chosen: nobody else needs them, and 
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -64,7 +65,9 @@ def _raft_log(
 
     members = {one.id: parse(one.raft_addr) for one in settings.message.keyserver_config.initial_replicas}
     cache_bytes = settings.limits.cache_bytes // 8
-    copies = DatabaseCopies(store, settings.realm, settings.replica_policy, settings.tree_nonce, cache_bytes)
+    copies = DatabaseCopies(
+        store, settings.realm, settings.replica_policy, settings.tree_nonce, cache_bytes, time.sleep
+    )
     folders = Folders(settings.data_folder)
     thread = OwnThread(reactor)
 

@@ -94,6 +94,13 @@ class ILogReplicator(Interface):
         """Stop. A pending `waitCommitted` fails with CancelledError; nothing is delivered after this was called."""
 
 
+class ILogStatus(Interface):
+    """A log that has more to say than whether it leads."""
+
+    def status() -> Mapping[str, object]:
+        """Facts about it as it stands, by name, in the order to show them."""
+
+
 class IAdministration(Interface):
     """What a replica lets its operator see and do. All methods are called in the reactor, and return at once."""
 

@@ -14,12 +14,11 @@ from coname import __version__
 from coname.core import heads
 from coname.core.types import Epoch, KeyId
 from coname.errors import Unavailable
-from coname.interfaces import IAdministration, IKeyValueStore, ILogReplicator
+from coname.interfaces import IAdministration, IKeyValueStore, ILogReplicator, ILogStatus
 from coname.keyserver import tables
 from coname.keyserver.answers import Answer
 from coname.keyserver.replica import Replica
 from coname.messages.client_pb2 import LookupRequest
-from coname.replication.status import ILogStatus
 
 MOST_NAMED = 8
 """Signers of an epoch that are named in its row; the others are counted."""

@@ -12,7 +12,6 @@ checked against that root whenever they are read.
 from __future__ import annotations
 
 import struct
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -41,6 +40,8 @@ BREATH_SECONDS = 0.0005
 """After so many records, which take about a millisecond, whoever reads or writes them sleeps for so long: a replica
 serves meanwhile, and this thread would hold the interpreter for most of the time."""
 
+Sleep = Callable[[float], None]
+
 _HEADER = struct.Struct(">HI")  # bytes of the key, of the value
 
 
@@ -49,16 +50,24 @@ class DatabaseCopies:
 
     :param store: the database.
     :param realm: its realm's name. :param policy: who ratifies its epochs.
+    :param sleep: called from time to time with how long to let others work, in seconds.
     """
 
     def __init__(
-        self, store: IKeyValueStore, realm: str, policy: AuthorizationPolicy, tree_nonce: bytes, cache_bytes: int
+        self,
+        store: IKeyValueStore,
+        realm: str,
+        policy: AuthorizationPolicy,
+        tree_nonce: bytes,
+        cache_bytes: int,
+        sleep: Sleep = lambda seconds: None,
     ) -> None:
         self._store = store
         self._realm = realm
         self._policy = policy
         self._tree_nonce = tree_nonce
         self._cache_bytes = cache_bytes
+        self._sleep = sleep
 
     def write(self, path: Path) -> int:
         """Write a copy to `path`; returns the log entry that it is as of. The database may be written to meanwhile.
@@ -69,7 +78,7 @@ class DatabaseCopies:
         index = 0
         with path.open("wb") as file:
             file.write(FORMAT)
-            for key, value in _breathing(self._store.iterate(b"\x00", b"\xff")):
+            for key, value in _breathing(self._store.iterate(b"\x00", b"\xff"), self._sleep):
                 if key[:1] in OWN_TABLES:
                     continue
                 file.write(_HEADER.pack(len(key), len(value)) + key + value)
@@ -87,7 +96,7 @@ class DatabaseCopies:
         store = LevelDBStore(folder, create=True, cache_bytes=self._cache_bytes)
         try:
             with path.open("rb") as file:
-                _load(store, file)
+                _load(store, file, self._sleep)
             return self._check(store)
         finally:
             store.close()
@@ -118,10 +127,10 @@ class DatabaseCopies:
             raise Corrupt(f"the copy's tree is another than that of epoch {epoch}")
 
 
-def _load(store: IKeyValueStore, file: BinaryIO) -> None:
+def _load(store: IKeyValueStore, file: BinaryIO, sleep: Sleep) -> None:
     batch: list[Write] = []
     size = 0
-    for key, value in _breathing(read_records(file)):
+    for key, value in _breathing(read_records(file), sleep):
         batch.append(Put(key, value))
         size += len(key) + len(value)
         if size >= BATCH_BYTES:
@@ -153,9 +162,7 @@ def read_records(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
         yield key, value
 
 
-def _breathing(
-    records: Iterator[tuple[bytes, bytes]], sleep: Callable[[float], None] = time.sleep
-) -> Iterator[tuple[bytes, bytes]]:
+def _breathing(records: Iterator[tuple[bytes, bytes]], sleep: Sleep) -> Iterator[tuple[bytes, bytes]]:
     for number, record in enumerate(records, 1):
         yield record
         if number % BREATH_RECORDS == 0:

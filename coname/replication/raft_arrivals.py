@@ -9,22 +9,19 @@ Rules of this file:
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable
-from pathlib import Path
 
 from google.protobuf.message import DecodeError
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from coname.errors import Corrupt
 from coname.interfaces import ITransferReceiver, ITransferSink
 from coname.messages.raft_pb2 import RaftSnapshot
 from coname.replication.raft_copies import StateCopies
 from coname.replication.raft_driver import Blocking
 from coname.replication.raft_folders import Folders
+from coname.storage.files import free_bytes, read_at, remove_folder, write_at
 
 SPACE_FACTOR = 2.5
 """Times the size of a copy that must be free: the copy, the database that is made of it, and some for LevelDB."""
@@ -59,7 +56,7 @@ class Arrival:
         return Deferred.fromCoroutine(self._read(offset, size))
 
     async def _read(self, offset: int, size: int) -> bytes:
-        data: bytes = await self._run_in_thread(_read_at, self._folders.arriving, offset, size)
+        data: bytes = await self._run_in_thread(read_at, self._folders.arriving, offset, size)
         return data
 
     def write(self, offset: int, data: bytes) -> Deferred[None]:
@@ -67,7 +64,7 @@ class Arrival:
         return Deferred.fromCoroutine(self._write(offset, data))
 
     async def _write(self, offset: int, data: bytes) -> None:
-        await self._run_in_thread(_write_at, self._folders.arriving, offset, data)
+        await self._run_in_thread(write_at, self._folders.arriving, offset, data)
         self.offset = offset + len(data)
 
     def finish(self) -> Deferred[None]:
@@ -80,7 +77,7 @@ class Arrival:
 
     def _build(self) -> int:
         folders = self._folders
-        shutil.rmtree(folders.built, ignore_errors=True)
+        remove_folder(folders.built)
         index = self._state.build(folders.arriving, folders.built)
         folders.arriving.unlink()
         return index
@@ -124,7 +121,7 @@ class Arrivals:
             return None
         if self._arrival is not None and self._arrival.key == key:
             return self._arrival
-        free = shutil.disk_usage(self._folders.database.parent).free
+        free = free_bytes(self._folders.database.parent)
         if size * SPACE_FACTOR > free:
             self._log.error("A copy of {size} bytes needs more room than the {free} free", size=size, free=free)
             return None
@@ -142,19 +139,3 @@ class Arrivals:
         if self._arrival is arrival:
             self._arrival = None
             self._folders.arriving.unlink(missing_ok=True)
-
-
-def _read_at(path: Path, offset: int, size: int) -> bytes:
-    with path.open("rb") as file:
-        file.seek(offset)
-        return file.read(size)
-
-
-def _write_at(path: Path, offset: int, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
-    try:
-        if os.fstat(descriptor).st_size < offset:
-            raise Corrupt(f"{path} ends before {offset}")
-        os.pwrite(descriptor, data, offset)
-    finally:
-        os.close(descriptor)

@@ -15,8 +15,6 @@ renames and one synced write of the log's; nothing is ever copied into a databas
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
 from google.protobuf.message import DecodeError
@@ -25,6 +23,7 @@ from twisted.logger import Logger
 from coname.errors import Corrupt
 from coname.messages.raft_pb2 import RaftSnapshot
 from coname.replication.raft_store import reset
+from coname.storage.files import empty_folder, remove_folder, write_synced
 from coname.storage.leveldb import LevelDBStore
 from coname.storage.leveldb_files import sync_folder
 
@@ -55,19 +54,14 @@ class Folders:
 
     def fresh(self, folder: Path) -> Path:
         """An empty folder there, for this replica only."""
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(mode=0o700)
-        return folder
+        return empty_folder(folder)
 
     def commit(self, start: RaftSnapshot) -> None:
         """What was built counts from now on, and the log begins after `start`. Takes milliseconds.
 
         :raises OSError: the disk failed; if this returns, it survives the loss of power.
         """
-        with (self.incoming / "snapshot").open("wb") as file:
-            file.write(start.SerializeToString())
-            file.flush()
-            os.fsync(file.fileno())
+        write_synced(self.incoming / "snapshot", start.SerializeToString())
         sync_folder(self.incoming)
         self.incoming.rename(self._installing)
         sync_folder(self.database.parent)
@@ -78,10 +72,10 @@ class Folders:
         :raises Corrupt: what was committed is damaged.
         """
         for folder in (self.outgoing, self.incoming):
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_folder(folder)
         if not self._installing.exists():
             if self.database.exists():
-                shutil.rmtree(self._replaced, ignore_errors=True)
+                remove_folder(self._replaced)
             return False
         start = self._committed()
         self._exchange()
@@ -90,8 +84,8 @@ class Folders:
             reset(log, start)
         finally:
             log.close()
-        shutil.rmtree(self._replaced, ignore_errors=True)
-        shutil.rmtree(self._installing)
+        remove_folder(self._replaced)
+        remove_folder(self._installing, missing_ok=False)
         sync_folder(self.database.parent)
         self._log.info("The database is another replica's now, as of log entry {index}", index=start.index)
         return True
@@ -101,7 +95,7 @@ class Folders:
         if not new.exists():
             return
         if self.database.exists():
-            shutil.rmtree(self._replaced, ignore_errors=True)
+            remove_folder(self._replaced)
             self.database.rename(self._replaced)
         new.rename(self.database)
         sync_folder(self.database.parent)

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
@@ -22,7 +21,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from coname.errors import Corrupt, Unavailable
-from coname.interfaces import CommittedEntry, IKeyValueStore, ILogReplicator
+from coname.interfaces import CommittedEntry, IKeyValueStore, ILogReplicator, ILogStatus
 from coname.messages.raft_pb2 import RaftEntry, RaftMessage, RaftSnapshot
 from coname.replication.raft import Core, Membership, Role, Settings, SoftState
 from coname.replication.raft_delivery import Delivery
@@ -31,7 +30,9 @@ from coname.replication.raft_network import MakeNetwork, ReplicaNetwork
 from coname.replication.raft_proposals import Proposals
 from coname.replication.raft_snapshots import NoSnapshots
 from coname.replication.raft_store import RaftStore
-from coname.replication.status import ILogStatus
+
+if TYPE_CHECKING:
+    from random import Random
 
 HEARTBEAT_SECONDS = 0.1
 """Between two signs of life of the leader."""

@@ -82,7 +82,7 @@ class MemoryCopies(DatabaseCopies):
     def build_in_memory(self, file: MemoryFile) -> tuple[int, MemoryStore]:
         store = MemoryStore()
         with file.open("rb") as copy:
-            copying._load(store, copy)
+            copying._load(store, copy, lambda seconds: None)
         return self._check(store), store
 
 
