@@ -79,6 +79,13 @@ class MetricsResource(Resource):
         return generate_latest(self._registry)
 
 
+class SilentSite(Site):
+    """A site that does not log its requests: a scrape each few seconds would hide what matters."""
+
+    def log(self, request: Request) -> None:
+        """Nothing."""
+
+
 class MetricsService(Service):
     """Listens for Prometheus.
 
@@ -98,7 +105,7 @@ class MetricsService(Service):
         registry.register(cast("Any", TallyCollector(tally)))
         root = Resource()
         root.putChild(b"metrics", MetricsResource(registry))
-        self._site = Site(root, timeout=IDLE_SECONDS)
+        self._site = SilentSite(root, timeout=IDLE_SECONDS)
         self._site.displayTracebacks = False
         self._site.noisy = False
 

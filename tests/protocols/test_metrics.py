@@ -5,6 +5,7 @@ from __future__ import annotations
 import treq
 from prometheus_client.parser import text_string_to_metric_families
 from twisted.internet import reactor
+from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 from twisted.web.client import Agent, HTTPConnectionPool
 
@@ -66,3 +67,10 @@ class MetricsTests(TestCase):
 
     def test_it_listens_on_the_given_address_only(self) -> None:
         self.assertEqual(self.service._listening.getHost().host, "127.0.0.1")
+
+    async def test_scrapes_are_not_logged(self) -> None:
+        events: list[LogEvent] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        await self.numbers()
+        self.assertEqual([event for event in events if "metrics" in str(event.get("log_text", event))], [])
