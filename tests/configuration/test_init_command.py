@@ -57,6 +57,13 @@ class InitCommandTests(SynchronousTestCase):
         self.assertIn(f"twistd --nodaemon coname --config {replica}", lines)
         self.assertIn(f"coname register alice@a.example --key pgp=key.asc --config {client}", lines)
         self.assertIn(f"coname lookup alice@a.example --config {client}", lines)
+        self.assertNotIn("coname-verifier", "".join(lines))
+
+    def test_verifiers_are_to_be_started_too(self) -> None:
+        lines = [line.strip() for line in self.made("--realm", "a.example", "--verifiers", "2").splitlines()]
+        self.assertIn("# start the verifier (1 of 2; the others likewise)", lines)
+        verifier = self.folder / "verifier1" / "config.json"
+        self.assertIn(f"twistd --nodaemon coname-verifier --config {verifier}", lines)
 
     def test_paths_with_spaces_can_be_copied(self) -> None:
         self.folder = Path(self.mktemp() + " and more").absolute()

@@ -107,8 +107,13 @@ def _files(layout: Layout) -> Iterator[Text]:
 
 def _next_commands(layout: Layout) -> Iterator[tuple[str, list[str]]]:
     """What to type now, each command with a line on it."""
-    where = "" if len(layout.replicas) == 1 else f" (1 of {len(layout.replicas)}; the others likewise)"
-    yield f"start the replica{where}", ["twistd", "--nodaemon", "coname", "--config", str(layout.replicas[0])]
+    for what, program, files in (
+        ("replica", "coname", layout.replicas),
+        ("verifier", "coname-verifier", layout.verifiers),
+    ):
+        others = f" (1 of {len(files)}; the others likewise)" if len(files) > 1 else ""
+        for file in files[:1]:
+            yield f"start the {what}{others}", ["twistd", "--nodaemon", program, "--config", str(file)]
     address = f"alice@{layout.options.domains[0]}"
     client = ["--config", str(layout.client)]
     if layout.options.insecure_skip_email_proof:
