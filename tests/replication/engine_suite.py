@@ -6,7 +6,6 @@ import contextlib
 import random
 from collections.abc import Callable, Sequence
 from typing import Any
-from unittest import SkipTest
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, gatherResults
 from zope.interface.verify import verifyObject
@@ -70,8 +69,6 @@ class EngineSuite:
         raise NotImplementedError
 
     async def started(self, count: int = 1) -> list[ILogReplicator]:
-        if count > self.most_replicas:
-            raise SkipTest(f"this engine runs realms of {self.most_replicas} replica")
         logs = await self.make_logs(count)
         await soon(gatherResults([log.start(0) for log in logs]))
         return logs
@@ -228,6 +225,22 @@ class EngineSuite:
         again = await self.again(log, applied=first)
         self.assertEqual(data_of(await committed(again, 2)), [b"two", b"three"])
 
+    async def test_at_most_one_replica_leads_and_soon_one_does(self) -> None:
+        logs = await self.started(min(3, self.most_replicas))
+        await until(lambda: any(log.leading for log in logs), "somebody leads")
+        self.assertEqual(sum(log.leading for log in logs), 1)
+
+    async def stop_log(self, log: ILogReplicator) -> None:
+        """For the end of a test, whatever state it left the engine in."""
+        with contextlib.suppress(ConameError):
+            await soon(log.stop())
+
+
+class ReplicasSuite(EngineSuite):
+    """The same, for an engine whose log several replicas can share."""
+
+    most_replicas = 3
+
     async def test_all_replicas_see_one_order(self) -> None:
         logs = await self.started(3)
         wanted = {b"%d of %d" % (number, place) for number in range(200) for place in range(3)}
@@ -251,13 +264,3 @@ class EngineSuite:
         again = await self.restart_log(0)
         await soon(again.start(last))
         self.assertEqual(data_of(await committed(again, 2)), [b"two", b"three"])
-
-    async def test_at_most_one_replica_leads_and_soon_one_does(self) -> None:
-        logs = await self.started(min(3, self.most_replicas))
-        await until(lambda: any(log.leading for log in logs), "somebody leads")
-        self.assertEqual(sum(log.leading for log in logs), 1)
-
-    async def stop_log(self, log: ILogReplicator) -> None:
-        """For the end of a test, whatever state it left the engine in."""
-        with contextlib.suppress(ConameError):
-            await soon(log.stop())

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tests.replication.engine_suite import EngineSuite
+from tests.replication.engine_suite import ReplicasSuite
 from tests.replication.etcd_case import EtcdCase
 
 
-class EtcdEngineTests(EtcdCase, EngineSuite):
-    most_replicas = 3
+class EtcdEngineTests(EtcdCase, ReplicasSuite):
+    """Up to three replicas."""

@@ -3,20 +3,17 @@ from __future__ import annotations
 from twisted.internet.defer import gatherResults
 
 from coname.interfaces import ILogReplicator
-from tests.replication.engine_suite import EngineSuite, soon
+from tests.replication.engine_suite import ReplicasSuite, soon
 from tests.replication.raft_case import RaftCase, TlsCase
 
 
-class RaftEngineTests(RaftCase, EngineSuite):
+class RaftEngineTests(RaftCase, ReplicasSuite):
     """A realm has as many replicas as a test asks for, mostly one."""
 
-    most_replicas = 5
 
-
-class AmongOthersTests(RaftCase, EngineSuite):
+class AmongOthersTests(RaftCase, ReplicasSuite):
     """Every test's realm has three replicas at least, of which the test holds the first ones in hand."""
 
-    most_replicas = 5
     least_replicas = 3
 
     async def make_logs(self, count: int) -> list[ILogReplicator]:
@@ -39,5 +36,3 @@ class AmongFourOthersTests(AmongOthersTests):
 
 class OverTlsTests(TlsCase, AmongOthersTests):
     """Three replicas, over real connections."""
-
-    most_replicas = 3
