@@ -147,6 +147,7 @@ def _updates(server: Server, front: str, kind: str, in_flight: int, count: int) 
     new = kind == "register"
     people = list(range(entries, entries + count)) if new else [number % entries for number in range(count)]
     connections = in_flight if front == "https" else min(GRPC_UPDATE_CONNECTIONS, in_flight)
+    server.settle()
     job = _job(
         server, front, kind, people, version=0 if new else 1,
         connections=connections, streams=in_flight // connections,

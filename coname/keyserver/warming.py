@@ -19,6 +19,9 @@ from coname.storage.tree_warming import warm
 SLICE, PAUSE = 0.002, 0.002
 """Seconds of work, and seconds for others: a request waits 2 ms longer at most, and a full core is never taken."""
 
+BUSY_PAUSE = 0.05
+"""Seconds for others while they have enough to do that a pause ends late by a slice or more."""
+
 
 def warm_newest(store: IKeyValueStore, tree: MerkleTree) -> Generator[None, None, int]:
     """The work of reading the newest tree, as `coname.storage.tree_warming.warm` does it."""
@@ -54,8 +57,11 @@ class Warming:
     async def _run(self) -> None:
         begun = self._clock.seconds()
         try:
+            pause = PAUSE
             while (read := self._slice()) is None:
-                await deferLater(self._clock, PAUSE)
+                until = self._clock.seconds() + pause
+                await deferLater(self._clock, pause)
+                pause = BUSY_PAUSE if self._clock.seconds() - until >= SLICE else PAUSE
         except CancelledError:
             return
         except Corrupt as error:

@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from coname.errors import Corrupt
-from coname.keyserver.warming import PAUSE, SLICE, Warming
+from coname.keyserver.warming import BUSY_PAUSE, PAUSE, SLICE, Warming
 
 
 class BusyClock(Clock):
@@ -31,6 +31,16 @@ class WarmingTests(SynchronousTestCase):
         self.assertLess(self.clock.seconds(), 1.3 * SLICE)
         self.clock.advance(PAUSE)
         self.assertLess(self.clock.seconds(), 2.6 * SLICE + PAUSE)
+
+    def test_it_steps_back_while_others_are_busy(self) -> None:
+        warming = Warming(self.clock.work(10**9, SLICE / 4), self.clock)
+        warming.start()
+        self.clock.advance(PAUSE + SLICE)  # the pause ended late
+        (later,) = self.clock.getDelayedCalls()
+        self.assertAlmostEqual(later.getTime() - self.clock.seconds(), BUSY_PAUSE)
+        self.clock.advance(BUSY_PAUSE)
+        (later,) = self.clock.getDelayedCalls()
+        self.assertAlmostEqual(later.getTime() - self.clock.seconds(), PAUSE)
 
     def test_it_comes_to_an_end(self) -> None:
         warming = Warming(self.clock.work(100, SLICE / 4), self.clock)
