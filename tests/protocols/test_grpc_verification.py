@@ -356,3 +356,20 @@ def _failing(index: int) -> Deferred[None]:
 async def _unary(call: Any) -> bytes:
     answer: bytes = await call
     return answer
+
+
+class Hundreds(VerificationCase):
+    """Three hundred streams at once, by seventy-five verifiers."""
+
+    timeout = 120
+    limits = Limits(request_bytes=4096, connections=1000)
+
+    async def test_all_get_what_is_new(self) -> None:
+        channels = [self.connect(f"verifier {number + 1:x}") for number in range(75)]
+        calls = [self.stream(5, channel=channel) for channel in channels for _ in range(4)]
+        await self.until(lambda: len(self.service.streams) == 300)
+        for number in range(3):
+            step = b"live %d" % number
+            self.verification.publish(step)
+            for call in calls:
+                self.assertEqual(await self.taken(call, 1), [step])
