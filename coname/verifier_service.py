@@ -16,16 +16,18 @@ from typing import Any
 
 from twisted.application.service import IService
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python import usage
 from twisted.python.threadpool import ThreadPool
 
 from coname import garbage
+from coname.backoff import Backoff
 from coname.config import VerifierSettings, load_verifier
 from coname.errors import ConameError, Misconfigured
 from coname.following import first_start
-from coname.following.backoff import Backoff
+from coname.following.backoff import new_backoff
 from coname.following.evidence_files import EvidenceFolder
 from coname.following.follower import Follower, ReplayFailed, World
 from coname.following.helper import Helper
@@ -34,7 +36,6 @@ from coname.following.opening import open_replay
 from coname.following.reporter import Reporter
 from coname.following.tally import Tally
 from coname.following.terminal import TerminalLine
-from coname.following.waiting import sleep
 from coname.process import ProcessService, install_reactor, load_or_exit
 from coname.protocols.metrics import MetricsService
 from coname.protocols.verifier_client import VerifierLink
@@ -137,7 +138,7 @@ class VerifierService(ProcessService):
 
     async def _live(self, replay: Replay) -> None:
         """Follow the keyserver for ever, with a database that is opened again when it fails."""
-        backoff = Backoff(random.random)
+        backoff = new_backoff(random.random)
         while True:
             began = self._reactor.seconds()
             try:
@@ -156,7 +157,7 @@ class VerifierService(ProcessService):
         while True:
             seconds = backoff.next()
             self._log.info("Opening the database again in {seconds:.0f} s", seconds=seconds)
-            await sleep(seconds, self._reactor)
+            await deferLater(self._reactor, seconds)
             await self._work(self._close)
             try:
                 replay: Replay = await self._work(self._open)

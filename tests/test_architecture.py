@@ -12,14 +12,24 @@ PACKAGE = Path(__file__).parents[1] / "coname"
 MAY_IMPORT = {
     "messages": {"messages"},
     "core": {"core", "messages", "errors"},
-    "storage": {"storage", "core", "errors", "interfaces"},
-    "replication": {"replication", "core", "errors", "interfaces", "messages", "storage"},
+    "storage": {"storage", "core", "durable", "errors", "interfaces"},
+    "replication": {"replication", "backoff", "core", "durable", "errors", "interfaces", "messages", "storage"},
     "keyserver": {"keyserver", "core", "errors", "interfaces", "messages", "storage"},
-    "configuration": {"configuration", "core", "errors", "messages"},
+    "configuration": {"configuration", "core", "durable", "errors", "messages"},
     "verifier": {"verifier", "core", "errors", "interfaces", "messages", "storage"},
-    "following": {"following", "verifier", "core", "errors", "messages"},
-    "protocols": {"protocols", "following", "keyserver", "configuration", "core", "errors", "interfaces", "messages"},
-    "client": {"client", "config", "configuration", "core", "errors", "following", "messages", "storage"},
+    "following": {"following", "verifier", "backoff", "core", "durable", "errors", "messages"},
+    "protocols": {
+        "protocols",
+        "following",
+        "backoff",
+        "keyserver",
+        "configuration",
+        "core",
+        "errors",
+        "interfaces",
+        "messages",
+    },
+    "client": {"client", "config", "configuration", "core", "durable", "errors", "following", "messages", "storage"},
 }
 """What each room may import of the others, besides what everybody may: the version."""
 

@@ -5,7 +5,6 @@ A command's module is imported when the command is used, so that each is quick t
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 import traceback
@@ -14,6 +13,7 @@ import click
 
 from coname import __version__
 from coname.client.console.exits import Exit
+from coname.client.console.lazy_group import LazyGroup
 
 COMMANDS = {
     "lookup": ("coname.client.commands.lookup:lookup", "Look up the keys of an address, and verify them."),
@@ -28,38 +28,7 @@ COMMANDS = {
 """Each command: where it is, and what the overview says of it."""
 
 
-class LazyGroup(click.Group):
-    """A group that imports a command when it is used, and not for the overview."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order in which somebody meets them."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the command."""
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, name = COMMANDS[cmd_name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that `args` begin with; for a mistyped one, which was meant."""
-        import difflib
-
-        if args[0] not in COMMANDS and (near := difflib.get_close_matches(args[0], COMMANDS, 1)):
-            ctx.fail(f"No such command {args[0]!r}; did you mean {near[0]}?")
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The overview, without importing anything."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, words) for name, (_, words) in COMMANDS.items()])
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="coname")
 def cli() -> None:
     """The keys of people, with proof: look up, register and change entries of a coname key directory."""

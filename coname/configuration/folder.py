@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from coname.configuration import keys
+from coname.durable import sync_folder
 from coname.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def write(folder: Path, files: Iterable[NewFile], private: frozenset[str] = froz
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    keys.sync_folder(folder.parent)
+    sync_folder(folder.parent)
 
 
 def check_free(folder: Path) -> None:
@@ -90,4 +91,4 @@ def _occupied(folder: Path) -> str:
 
 def _sync_folders(folder: Path) -> None:
     for path, _, _ in os.walk(folder):
-        keys.sync_folder(path)
+        sync_folder(path)

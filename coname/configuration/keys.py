@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from coname.core.signatures import SigningKey
+from coname.durable import sync_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,15 +57,6 @@ def create(path: Path, content: bytes, *, secret: bool) -> None:
     finally:
         os.unlink(temporary)
     sync_folder(path.parent)
-
-
-def sync_folder(folder: Path | str) -> None:
-    """Make the names in `folder` durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def read_secret(path: Path, findings: Findings) -> bytes | None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from coname.configuration.keys import sync_folder
+from coname.durable import sync_folder
 
 
 def replace_files(contents: Mapping[Path, bytes]) -> list[Path]:

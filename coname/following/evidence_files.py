@@ -22,6 +22,7 @@ from pathlib import Path
 
 from coname.core import heads
 from coname.core.evidence_files import write_bundle
+from coname.durable import sync_folder
 from coname.errors import ProofInvalid
 from coname.messages.evidence_pb2 import EvidenceBundle
 
@@ -115,7 +116,7 @@ def write(folder: Path, bundle: EvidenceBundle) -> Path:
         path = _give_name(Path(temporary), folder, name(bundle))
     finally:
         os.unlink(temporary)
-    _sync(folder)
+    sync_folder(folder)
     return path
 
 
@@ -146,11 +147,3 @@ def _give_name(temporary: Path, folder: Path, stem: str) -> Path:
             continue
         return path
     raise FileExistsError(f"{folder} has too many files of the name {stem}")
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -20,15 +20,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from coname.errors import ConameError, Unreachable
 from coname.following.ahead import Ahead, Batch
-from coname.following.backoff import Backoff
+from coname.following.backoff import new_backoff
 from coname.following.evidence_files import NotWritten
 from coname.following.pusher import MOST_QUEUED, Pusher
 from coname.following.reporter import Reporter
-from coname.following.waiting import Awaited, repeat, sleep
+from coname.following.waiting import Awaited, repeat
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
@@ -91,8 +92,8 @@ class Follower:
         self._tally = tally
         self._reporter = reporter
         self._world = world
-        self._backoff = Backoff(world.random)
-        self._pusher = Pusher(world.clock, Backoff(world.random), tally, self._acknowledged)
+        self._backoff = new_backoff(world.random)
+        self._pusher = Pusher(world.clock, new_backoff(world.random), tally, self._acknowledged)
 
     async def run(self) -> None:
         """Follow until cancelled.
@@ -106,7 +107,7 @@ class Follower:
                 reason = await self._connection()
                 seconds = self._backoff.next()
                 self._reporter.disconnected(reason, seconds)
-                await sleep(seconds, self._world.clock)
+                await deferLater(self._world.clock, seconds)
         finally:
             if chores.running:
                 chores.stop()

@@ -23,7 +23,7 @@ from coname.errors import Refused
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-    from coname.following.backoff import Backoff
+    from coname.backoff import Backoff
     from coname.following.links import Link
     from coname.following.tally import Tally
     from coname.messages.client_pb2 import SignedEpochHead

@@ -16,13 +16,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def sleep(seconds: float, clock: IReactorTime) -> Deferred[None]:
-    """Fires after `seconds`; may be cancelled."""
-    pause: Deferred[None] = Deferred(lambda _: timer.cancel())
-    timer = clock.callLater(seconds, pause.callback, None)
-    return pause
-
-
 def repeat(
     seconds: float, function: Callable[[], Any], clock: IReactorTime, failed: Callable[[Failure], object]
 ) -> LoopingCall:

@@ -25,6 +25,7 @@ from coname.keyserver import tables
 from coname.messages.client_pb2 import AuthorizationPolicy
 from coname.messages.stored_pb2 import ReplicaState
 from coname.storage.leveldb import LevelDBStore
+from coname.storage.records import decode
 from coname.storage.tree import MerkleTree, NodeRef
 
 FORMAT = b"coname copy 1\n"
@@ -83,7 +84,7 @@ class DatabaseCopies:
                     continue
                 file.write(_HEADER.pack(len(key), len(value)) + key + value)
                 if key == tables.STATE_KEY:
-                    index = tables.decode(ReplicaState, value, "replica state").applied_index
+                    index = decode(ReplicaState, value, "replica state").applied_index
         if not index:
             raise Unavailable("there is nothing to copy yet")
         return index

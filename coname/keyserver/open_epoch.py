@@ -10,6 +10,7 @@ from coname.core.types import EntryHash, Epoch, Index
 from coname.keyserver import tables
 from coname.messages.client_pb2 import Entry, SignedEntryUpdate
 from coname.messages.stored_pb2 import ReplicaState
+from coname.storage.records import decode
 
 
 class OpenEpoch:
@@ -36,7 +37,7 @@ def read(scanner: tables.Scanner, state: ReplicaState) -> OpenEpoch:
     closed = Epoch(state.closed_epoch)
     epoch = OpenEpoch(tables.read_epoch(scanner, closed).head_slot + 1 if closed else 0)
     for update in _updates(scanner, epoch.first_step, state.verifier_log_length):
-        epoch.add(Index(tables.decode(Entry, update.new_entry, "entry").index), update)
+        epoch.add(Index(decode(Entry, update.new_entry, "entry").index), update)
     return epoch
 
 

@@ -26,9 +26,7 @@ record that does not decode raises `Corrupt`; only a missing record reads as abs
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol, TypeVar
-
-from google.protobuf.message import DecodeError, Message
+from typing import NamedTuple, Protocol
 
 from coname.core.types import Epoch, Index, KeyId
 from coname.errors import Corrupt
@@ -36,13 +34,12 @@ from coname.interfaces import Put
 from coname.messages.client_pb2 import SignedEntryUpdate, SignedEpochHead
 from coname.messages.stored_pb2 import EpochRecord, ReplicaState
 from coname.messages.verification_pb2 import VerifierStep
+from coname.storage.records import decode
 
 STATE_KEY = b"m"
 SIGNERS_KEY = b"n"
 INDEX_SIZE = 32
 _NUMBER = 6  # bytes of a stored epoch or verifier log index: enough for a million a second for nine years
-
-AnyMessage = TypeVar("AnyMessage", bound=Message)
 
 
 class Reader(Protocol):
@@ -68,14 +65,6 @@ class EntryPlace(NamedTuple):
 
     epoch: Epoch
     position: int
-
-
-def decode(kind: type[AnyMessage], data: bytes, what: str) -> AnyMessage:
-    """`data` as a message; raises `Corrupt`, naming `what`, if it is none."""
-    try:
-        return kind.FromString(data)
-    except DecodeError as error:
-        raise Corrupt(f"the stored {what} does not decode: {error}") from error
 
 
 def _number(value: int) -> bytes:

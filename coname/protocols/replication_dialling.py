@@ -11,6 +11,7 @@ from twisted.internet.error import ConnectError, ConnectingCancelledError, DNSLo
 from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 
+from coname.backoff import Backoff
 from coname.protocols.replication_broker import ReplicaBroker
 from coname.protocols.replication_waiting import happened
 
@@ -68,16 +69,15 @@ class Dialler:
             self._running.cancel()
 
     async def _run(self) -> None:
-        delay = FIRST_SECONDS
+        backoff = Backoff(FIRST_SECONDS, MOST_SECONDS, self._random)
         while not self._stopped:
             if await self._attempt():
-                delay = FIRST_SECONDS
+                backoff.reset()
             else:
                 self._failed()
             if self._stopped:  # to cancel a connection that is being made may look like any failure
                 return
-            await deferLater(self._clock, delay * (0.5 + self._random() / 2))
-            delay = min(2 * delay, MOST_SECONDS)
+            await deferLater(self._clock, backoff.next())
 
     async def _attempt(self) -> bool:
         """One connection from beginning to end; whether the peer greeted."""

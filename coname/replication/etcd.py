@@ -28,7 +28,7 @@ from zope.interface import implementer
 from coname.errors import ConameError, Unavailable
 from coname.interfaces import CommittedEntry, IKeyValueStore, ILogReplicator, Write
 from coname.replication.etcd_appender import Appender
-from coname.replication.etcd_backoff import Backoff
+from coname.replication.etcd_backoff import new_backoff
 from coname.replication.etcd_follower import Followed, Follower
 from coname.replication.etcd_keys import Keys
 from coname.replication.etcd_leadership import Leadership
@@ -155,7 +155,7 @@ class EtcdLog:
 
     async def _open(self) -> None:
         self._memory = memory = Memory(self._store)
-        backoff = Backoff(self._random)
+        backoff = new_backoff(self._random)
         while True:
             try:
                 opened = await open_log(self._etcd, self._keys, memory, self._applied, self._settings.allowed)
@@ -173,9 +173,9 @@ class EtcdLog:
         parts = (self._etcd, self._keys)
         settings = self._settings
         guard = ClusterGuard(opened.cluster_id)
-        self._appender = appender = Appender(*parts, guard, opened.tail, self._clock, Backoff(self._random))
+        self._appender = appender = Appender(*parts, guard, opened.tail, self._clock, new_backoff(self._random))
         self._follower = follower = Follower(
-            *parts, guard, opened.position, self._deliver, self._clock, Backoff(self._random)
+            *parts, guard, opened.position, self._deliver, self._clock, new_backoff(self._random)
         )
         self._leadership = leadership = Leadership(*parts, settings.replica, self._clock, self._leader_changed)
         self._trimmer = trimmer = Trimmer(

@@ -19,9 +19,9 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
+from coname.backoff import Backoff
 from coname.errors import Corrupt, Overloaded, TooLarge, Unavailable
 from coname.messages.etcd_pb2 import TxnRequest, TxnResponse
-from coname.replication.etcd_backoff import Backoff
 from coname.replication.etcd_keys import Keys, Record, Tail, decode_record, decode_tail
 from coname.replication.etcd_opening import STOP_ALL, ClusterGuard
 from coname.replication.etcd_requests import Etcd, absent, equal, found_one, get, put

@@ -16,10 +16,10 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from coname.backoff import Backoff
 from coname.errors import Corrupt, Unavailable
 from coname.interfaces import CommittedEntry
 from coname.messages.etcd_pb2 import KeyValue
-from coname.replication.etcd_backoff import Backoff
 from coname.replication.etcd_keys import Keys, Tail, decode_record, decode_tail
 from coname.replication.etcd_opening import STOP_ALL, ClusterGuard, missing_entries
 from coname.replication.etcd_requests import Etcd, Watch, do, found, found_one, get, get_range

@@ -20,12 +20,12 @@ from pathlib import Path
 from google.protobuf.message import DecodeError
 from twisted.logger import Logger
 
+from coname.durable import sync_folder
 from coname.errors import Corrupt
 from coname.messages.raft_pb2 import RaftSnapshot
 from coname.replication.raft_store import reset
 from coname.storage.files import empty_folder, remove_folder, write_synced
 from coname.storage.leveldb import LevelDBStore
-from coname.storage.leveldb_files import sync_folder
 
 LOG_CACHE_BYTES = 4 << 20
 """The log is written and read in order, and its end is in memory."""

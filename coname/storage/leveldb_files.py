@@ -17,6 +17,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from coname.durable import sync_folder
 from coname.errors import Corrupt, Misconfigured, Unavailable
 
 if TYPE_CHECKING:
@@ -64,15 +65,6 @@ def _make_durably(path: Path) -> None:
     for folder in reversed(missing):
         folder.mkdir(mode=0o700)
         sync_folder(folder.parent)
-
-
-def sync_folder(path: Path) -> None:
-    """Make the entries of a folder survive the loss of power."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class LogSync:

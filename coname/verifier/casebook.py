@@ -21,6 +21,7 @@ from coname.errors import Corrupt
 from coname.interfaces import Put
 from coname.messages.evidence_pb2 import EvidenceBundle
 from coname.messages.verifier_pb2 import StoredViolation
+from coname.storage.records import decode
 from coname.verifier import tables
 from coname.verifier.violations import Violation
 
@@ -134,7 +135,7 @@ class Casebook:
         data = self._store.get(tables.evidence_key(filed))
         if data is None:
             raise Corrupt(f"the stored evidence {filed.hex()} is missing")
-        return tables.decode(EvidenceBundle, data, f"evidence {filed.hex()}")
+        return decode(EvidenceBundle, data, f"evidence {filed.hex()}")
 
     def resume(self) -> None:
         """Forget the violation, durably; its evidence stays."""

@@ -21,14 +21,13 @@ record says must be there and is not, raises `Corrupt`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, TypeVar
-
-from google.protobuf.message import DecodeError, Message
+from typing import TYPE_CHECKING
 
 from coname.core.types import Epoch, Index
 from coname.errors import Corrupt
 from coname.interfaces import Delete
 from coname.messages.verifier_pb2 import StoredViolation, VerifiedEpoch, VerifierState, WitnessedHead
+from coname.storage.records import decode
 
 if TYPE_CHECKING:
     from coname.interfaces import IKeyValueStore
@@ -36,19 +35,6 @@ if TYPE_CHECKING:
 STATE_KEY = b"m"
 VIOLATION_KEY = b"b"
 _ANY = (b"\0", b"\xff")
-
-_M = TypeVar("_M", bound=Message)
-
-
-def decode(kind: type[_M], data: bytes, what: str) -> _M:
-    """`data` as a message.
-
-    :raises Corrupt: it is none; the message names `what`.
-    """
-    try:
-        return kind.FromString(data)
-    except DecodeError as error:
-        raise Corrupt(f"the stored {what} does not decode: {error}") from error
 
 
 def _number(value: int) -> bytes:

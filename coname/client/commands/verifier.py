@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-
 import click
+
+from coname.client.console.lazy_group import LazyGroup
 
 COMMANDS = {
     "enroll": ("coname.client.commands.verifier_enroll:enroll", "Make a verifier's keys, and a request to a provider."),
@@ -15,23 +15,7 @@ COMMANDS = {
 """Each command: where it is, and what the overview says of it; in the order in which they are used."""
 
 
-class _Group(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, name = COMMANDS[cmd_name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, words) for name, (_, words) in COMMANDS.items()])
-
-
-@click.group(cls=_Group)
+@click.group(cls=LazyGroup, lazy=COMMANDS)
 def verifier() -> None:
     """Independent verifiers, who co-sign what a provider does: become one, or admit one.
 
