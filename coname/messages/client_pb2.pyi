@@ -28,6 +28,26 @@ class UpdateRequest(_message.Message):
     email_proof: EmailProof
     def __init__(self, update: _Optional[_Union[SignedEntryUpdate, _Mapping]] = ..., profile: _Optional[bytes] = ..., lookup_parameters: _Optional[_Union[LookupRequest, _Mapping]] = ..., email_proof: _Optional[_Union[EmailProof, _Mapping]] = ...) -> None: ...
 
+class PolicyChangesRequest(_message.Message):
+    __slots__ = ("after",)
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    after: int
+    def __init__(self, after: _Optional[int] = ...) -> None: ...
+
+class PolicyChanges(_message.Message):
+    __slots__ = ("changes", "more")
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    changes: _containers.RepeatedCompositeFieldContainer[RatifiedHead]
+    more: bool
+    def __init__(self, changes: _Optional[_Iterable[_Union[RatifiedHead, _Mapping]]] = ..., more: _Optional[bool] = ...) -> None: ...
+
+class RatifiedHead(_message.Message):
+    __slots__ = ("ratifications",)
+    RATIFICATIONS_FIELD_NUMBER: _ClassVar[int]
+    ratifications: _containers.RepeatedCompositeFieldContainer[SignedEpochHead]
+    def __init__(self, ratifications: _Optional[_Iterable[_Union[SignedEpochHead, _Mapping]]] = ...) -> None: ...
+
 class LookupProof(_message.Message):
     __slots__ = ("user_id", "index", "index_proof", "ratifications", "tree_proof", "entry", "profile")
     USER_ID_FIELD_NUMBER: _ClassVar[int]

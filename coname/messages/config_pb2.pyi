@@ -94,7 +94,7 @@ class Config(_message.Message):
     def __init__(self, realms: _Optional[_Iterable[_Union[RealmConfig, _Mapping]]] = ...) -> None: ...
 
 class RealmConfig(_message.Message):
-    __slots__ = ("RealmName", "domains", "addr", "URL", "VRFPublic", "verification_policy", "epoch_time_to_live", "tree_nonce", "client_tls", "vrf_suite", "signer_names")
+    __slots__ = ("RealmName", "domains", "addr", "URL", "VRFPublic", "verification_policy", "epoch_time_to_live", "tree_nonce", "client_tls", "vrf_suite", "signer_names", "keyserver_auth", "addrs", "URLs")
     class SignerNamesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -113,6 +113,9 @@ class RealmConfig(_message.Message):
     CLIENT_TLS_FIELD_NUMBER: _ClassVar[int]
     VRF_SUITE_FIELD_NUMBER: _ClassVar[int]
     SIGNER_NAMES_FIELD_NUMBER: _ClassVar[int]
+    KEYSERVER_AUTH_FIELD_NUMBER: _ClassVar[int]
+    ADDRS_FIELD_NUMBER: _ClassVar[int]
+    URLS_FIELD_NUMBER: _ClassVar[int]
     RealmName: str
     domains: _containers.RepeatedScalarFieldContainer[str]
     addr: str
@@ -124,10 +127,13 @@ class RealmConfig(_message.Message):
     client_tls: TLSConfig
     vrf_suite: VRFSuite
     signer_names: _containers.ScalarMap[int, str]
-    def __init__(self, RealmName: _Optional[str] = ..., domains: _Optional[_Iterable[str]] = ..., addr: _Optional[str] = ..., URL: _Optional[str] = ..., VRFPublic: _Optional[bytes] = ..., verification_policy: _Optional[_Union[_client_pb2.AuthorizationPolicy, _Mapping]] = ..., epoch_time_to_live: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., tree_nonce: _Optional[bytes] = ..., client_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., vrf_suite: _Optional[_Union[VRFSuite, str]] = ..., signer_names: _Optional[_Mapping[int, str]] = ...) -> None: ...
+    keyserver_auth: _client_pb2.AuthorizationPolicy
+    addrs: _containers.RepeatedScalarFieldContainer[str]
+    URLs: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, RealmName: _Optional[str] = ..., domains: _Optional[_Iterable[str]] = ..., addr: _Optional[str] = ..., URL: _Optional[str] = ..., VRFPublic: _Optional[bytes] = ..., verification_policy: _Optional[_Union[_client_pb2.AuthorizationPolicy, _Mapping]] = ..., epoch_time_to_live: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., tree_nonce: _Optional[bytes] = ..., client_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., vrf_suite: _Optional[_Union[VRFSuite, str]] = ..., signer_names: _Optional[_Mapping[int, str]] = ..., keyserver_auth: _Optional[_Union[_client_pb2.AuthorizationPolicy, _Mapping]] = ..., addrs: _Optional[_Iterable[str]] = ..., URLs: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ReplicaConfig(_message.Message):
-    __slots__ = ("keyserver_config", "replica_id", "signing_key_id", "public_addr", "public_tls", "verifier_addr", "verifier_tls", "hkp_addr", "hkp_tls", "httpfront_addr", "httpfront_tls", "raft_addr", "raft_tls", "leveldb_path", "raft_heartbeat", "lagging_verifier_scan", "client_timeout", "limits", "manhole", "etcd")
+    __slots__ = ("keyserver_config", "replica_id", "signing_key_id", "public_addr", "public_tls", "verifier_addr", "verifier_tls", "hkp_addr", "hkp_tls", "httpfront_addr", "httpfront_tls", "raft_addr", "raft_tls", "leveldb_path", "raft_heartbeat", "lagging_verifier_scan", "client_timeout", "limits", "manhole", "joining", "etcd")
     KEYSERVER_CONFIG_FIELD_NUMBER: _ClassVar[int]
     REPLICA_ID_FIELD_NUMBER: _ClassVar[int]
     SIGNING_KEY_ID_FIELD_NUMBER: _ClassVar[int]
@@ -147,6 +153,7 @@ class ReplicaConfig(_message.Message):
     CLIENT_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     MANHOLE_FIELD_NUMBER: _ClassVar[int]
+    JOINING_FIELD_NUMBER: _ClassVar[int]
     ETCD_FIELD_NUMBER: _ClassVar[int]
     keyserver_config: KeyserverConfig
     replica_id: int
@@ -167,8 +174,9 @@ class ReplicaConfig(_message.Message):
     client_timeout: _client_pb2.Duration
     limits: Limits
     manhole: ManholeConfig
+    joining: bool
     etcd: EtcdConfig
-    def __init__(self, keyserver_config: _Optional[_Union[KeyserverConfig, _Mapping]] = ..., replica_id: _Optional[int] = ..., signing_key_id: _Optional[str] = ..., public_addr: _Optional[str] = ..., public_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., verifier_addr: _Optional[str] = ..., verifier_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., hkp_addr: _Optional[str] = ..., hkp_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., httpfront_addr: _Optional[str] = ..., httpfront_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., raft_addr: _Optional[str] = ..., raft_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., leveldb_path: _Optional[str] = ..., raft_heartbeat: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., lagging_verifier_scan: _Optional[int] = ..., client_timeout: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., manhole: _Optional[_Union[ManholeConfig, _Mapping]] = ..., etcd: _Optional[_Union[EtcdConfig, _Mapping]] = ...) -> None: ...
+    def __init__(self, keyserver_config: _Optional[_Union[KeyserverConfig, _Mapping]] = ..., replica_id: _Optional[int] = ..., signing_key_id: _Optional[str] = ..., public_addr: _Optional[str] = ..., public_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., verifier_addr: _Optional[str] = ..., verifier_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., hkp_addr: _Optional[str] = ..., hkp_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., httpfront_addr: _Optional[str] = ..., httpfront_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., raft_addr: _Optional[str] = ..., raft_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., leveldb_path: _Optional[str] = ..., raft_heartbeat: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., lagging_verifier_scan: _Optional[int] = ..., client_timeout: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., manhole: _Optional[_Union[ManholeConfig, _Mapping]] = ..., joining: _Optional[bool] = ..., etcd: _Optional[_Union[EtcdConfig, _Mapping]] = ...) -> None: ...
 
 class EtcdConfig(_message.Message):
     __slots__ = ("endpoints", "prefix", "authority", "certificate", "key_id", "username", "password_id", "compacted_by_others", "accepted_cluster", "begin_after")

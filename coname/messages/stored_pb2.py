@@ -22,19 +22,24 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from coname.messages import config_pb2 as coname_dot_messages_dot_config__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x63oname/messages/stored.proto\x12\x05proto\"\xbb\x01\n\x0cReplicaState\x12\x15\n\rapplied_index\x18\x01 \x01(\x04\x12\x14\n\x0c\x63losed_epoch\x18\x02 \x01(\x04\x12\x16\n\x0eratified_epoch\x18\x03 \x01(\x04\x12\x1b\n\x13verifier_log_length\x18\x04 \x01(\x04\x12\x11\n\tnext_node\x18\x05 \x01(\x04\x12\r\n\x05users\x18\x06 \x01(\x04\x12\'\n\x08\x66rontier\x18\x07 \x03(\x0b\x32\x15.proto.SignerProgress\"0\n\x0eSignerProgress\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\x12\x0f\n\x07signers\x18\x02 \x03(\x06\"o\n\x0b\x45pochRecord\x12\x11\n\ttree_root\x18\x01 \x01(\x0c\x12\x0c\n\x04head\x18\x02 \x01(\x0c\x12\x18\n\x10timestamped_head\x18\x03 \x01(\x0c\x12\x11\n\thead_slot\x18\x04 \x01(\x04\x12\x12\n\ntranscript\x18\x05 \x01(\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x63oname/messages/stored.proto\x12\x05proto\x1a\x1c\x63oname/messages/config.proto\"\xfc\x01\n\x0cReplicaState\x12\x15\n\rapplied_index\x18\x01 \x01(\x04\x12\x14\n\x0c\x63losed_epoch\x18\x02 \x01(\x04\x12\x16\n\x0eratified_epoch\x18\x03 \x01(\x04\x12\x1b\n\x13verifier_log_length\x18\x04 \x01(\x04\x12\x11\n\tnext_node\x18\x05 \x01(\x04\x12\r\n\x05users\x18\x06 \x01(\x04\x12\'\n\x08\x66rontier\x18\x07 \x03(\x0b\x32\x15.proto.SignerProgress\x12&\n\x08replicas\x18\x08 \x03(\x0b\x32\x14.proto.ReplicaRecord\x12\x17\n\x0f\x61nnounced_epoch\x18\t \x01(\x04\"R\n\rReplicaRecord\x12\x1f\n\x07replica\x18\x01 \x01(\x0b\x32\x0e.proto.Replica\x12 \n\x04role\x18\x02 \x01(\x0e\x32\x12.proto.ReplicaRole\"0\n\x0eSignerProgress\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\x12\x0f\n\x07signers\x18\x02 \x03(\x06\"o\n\x0b\x45pochRecord\x12\x11\n\ttree_root\x18\x01 \x01(\x0c\x12\x0c\n\x04head\x18\x02 \x01(\x0c\x12\x18\n\x10timestamped_head\x18\x03 \x01(\x0c\x12\x11\n\thead_slot\x18\x04 \x01(\x04\x12\x12\n\ntranscript\x18\x05 \x01(\x0c*M\n\x0bReplicaRole\x12\t\n\x05VOTER\x10\x00\x12\x0b\n\x07LEARNER\x10\x01\x12\x0b\n\x07JOINING\x10\x02\x12\x0c\n\x08\x45NTERING\x10\x03\x12\x0b\n\x07LEAVING\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'coname.messages.stored_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_REPLICASTATE']._serialized_start=40
-  _globals['_REPLICASTATE']._serialized_end=227
-  _globals['_SIGNERPROGRESS']._serialized_start=229
-  _globals['_SIGNERPROGRESS']._serialized_end=277
-  _globals['_EPOCHRECORD']._serialized_start=279
-  _globals['_EPOCHRECORD']._serialized_end=390
+  _globals['_REPLICAROLE']._serialized_start=571
+  _globals['_REPLICAROLE']._serialized_end=648
+  _globals['_REPLICASTATE']._serialized_start=70
+  _globals['_REPLICASTATE']._serialized_end=322
+  _globals['_REPLICARECORD']._serialized_start=324
+  _globals['_REPLICARECORD']._serialized_end=406
+  _globals['_SIGNERPROGRESS']._serialized_start=408
+  _globals['_SIGNERPROGRESS']._serialized_end=456
+  _globals['_EPOCHRECORD']._serialized_start=458
+  _globals['_EPOCHRECORD']._serialized_end=569
 # @@protoc_insertion_point(module_scope)

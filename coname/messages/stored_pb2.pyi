@@ -1,4 +1,6 @@
+from coname.messages import config_pb2 as _config_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
@@ -6,8 +8,21 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class ReplicaRole(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    VOTER: _ClassVar[ReplicaRole]
+    LEARNER: _ClassVar[ReplicaRole]
+    JOINING: _ClassVar[ReplicaRole]
+    ENTERING: _ClassVar[ReplicaRole]
+    LEAVING: _ClassVar[ReplicaRole]
+VOTER: ReplicaRole
+LEARNER: ReplicaRole
+JOINING: ReplicaRole
+ENTERING: ReplicaRole
+LEAVING: ReplicaRole
+
 class ReplicaState(_message.Message):
-    __slots__ = ("applied_index", "closed_epoch", "ratified_epoch", "verifier_log_length", "next_node", "users", "frontier")
+    __slots__ = ("applied_index", "closed_epoch", "ratified_epoch", "verifier_log_length", "next_node", "users", "frontier", "replicas", "announced_epoch")
     APPLIED_INDEX_FIELD_NUMBER: _ClassVar[int]
     CLOSED_EPOCH_FIELD_NUMBER: _ClassVar[int]
     RATIFIED_EPOCH_FIELD_NUMBER: _ClassVar[int]
@@ -15,6 +30,8 @@ class ReplicaState(_message.Message):
     NEXT_NODE_FIELD_NUMBER: _ClassVar[int]
     USERS_FIELD_NUMBER: _ClassVar[int]
     FRONTIER_FIELD_NUMBER: _ClassVar[int]
+    REPLICAS_FIELD_NUMBER: _ClassVar[int]
+    ANNOUNCED_EPOCH_FIELD_NUMBER: _ClassVar[int]
     applied_index: int
     closed_epoch: int
     ratified_epoch: int
@@ -22,7 +39,17 @@ class ReplicaState(_message.Message):
     next_node: int
     users: int
     frontier: _containers.RepeatedCompositeFieldContainer[SignerProgress]
-    def __init__(self, applied_index: _Optional[int] = ..., closed_epoch: _Optional[int] = ..., ratified_epoch: _Optional[int] = ..., verifier_log_length: _Optional[int] = ..., next_node: _Optional[int] = ..., users: _Optional[int] = ..., frontier: _Optional[_Iterable[_Union[SignerProgress, _Mapping]]] = ...) -> None: ...
+    replicas: _containers.RepeatedCompositeFieldContainer[ReplicaRecord]
+    announced_epoch: int
+    def __init__(self, applied_index: _Optional[int] = ..., closed_epoch: _Optional[int] = ..., ratified_epoch: _Optional[int] = ..., verifier_log_length: _Optional[int] = ..., next_node: _Optional[int] = ..., users: _Optional[int] = ..., frontier: _Optional[_Iterable[_Union[SignerProgress, _Mapping]]] = ..., replicas: _Optional[_Iterable[_Union[ReplicaRecord, _Mapping]]] = ..., announced_epoch: _Optional[int] = ...) -> None: ...
+
+class ReplicaRecord(_message.Message):
+    __slots__ = ("replica", "role")
+    REPLICA_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    replica: _config_pb2.Replica
+    role: ReplicaRole
+    def __init__(self, replica: _Optional[_Union[_config_pb2.Replica, _Mapping]] = ..., role: _Optional[_Union[ReplicaRole, str]] = ...) -> None: ...
 
 class SignerProgress(_message.Message):
     __slots__ = ("epoch", "signers")
