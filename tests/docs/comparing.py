@@ -11,7 +11,7 @@ import re
 _CHANGING = [
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|\+0000)?"), "TIME"),
     (re.compile(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT"), "TIME"),
-    (re.compile(r"\b[0-9a-fA-F]{16,}\b"), "HEX"),
+    (re.compile(r"\b[0-9a-fA-F]{10,}\b"), "HEX"),
     (re.compile(r"(?<![\w/.-])[A-Za-z0-9+][A-Za-z0-9+/]{39,}={0,2}"), "BASE64"),
     (re.compile(r"\b\d{4,}\b"), "NUMBER"),
     (re.compile(r"\b\d+(\.\d+)? (s|bytes)\b"), r"NUMBER \2"),

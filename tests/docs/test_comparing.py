@@ -13,6 +13,11 @@ class Comparing(SynchronousTestCase):
         printed = "epoch 3 was closed at 2031-01-02T03:04:05.678Z by 12492900583254614287 (0123456789abcdef)"
         self.assertTrue(matches(shown, printed))
 
+    def test_an_id_may_begin_with_zeros_that_are_not_written(self) -> None:
+        self.assertTrue(
+            matches("verifier 3e6ebe2a8d1b9d1d (id 4498443474393636125)", "verifier fb9429b71f53 (id 276606823313235)")
+        )
+
     def test_words_may_not_differ(self) -> None:
         self.assertFalse(matches("proved present in epoch 2", "proved absent in epoch 2"))
 
