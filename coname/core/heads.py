@@ -5,10 +5,10 @@ signer wraps it with its own time in a TimestampedEpochHead, and signs that.
 
 Rules of this file:
 
-* `build` gives the same bytes on every replica: the fields in order, `issue_time` and an empty `next_epoch_policy`
-  always written, as the original has it.
+* `build` gives the same bytes on every replica: the fields in order, the keys of a policy in order, `issue_time` and
+  `next_epoch_policy` always written, as the original has it, which always writes it empty.
 * `parse` keeps the EpochHead's bytes as they came: whoever compares or hashes it uses those.
-* `next_epoch_policy` is read over: nothing acts on it yet.
+* What `next_epoch_policy` says is no business of this file: `coname.core.rollover` reads it.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class Head:
     :ivar issue_time_ns: the same, exactly, in nanoseconds.
     :ivar timestamp: when this signer signed, in seconds since 1970.
     :ivar epoch_head: the EpochHead message, as it came.
+    :ivar next_epoch_policy: an AuthorizationPolicy message, not looked at; empty where the head names none, as most do.
     """
 
     realm: str
@@ -46,12 +47,21 @@ class Head:
     previous_summary_hash: bytes
     epoch_head: bytes
     timestamp: float
+    next_epoch_policy: bytes = b""
 
 
-def build(realm: str, epoch: Epoch, root_hash: bytes, issue_time: Timestamp, previous_summary_hash: bytes) -> bytes:
+def build(
+    realm: str,
+    epoch: Epoch,
+    root_hash: bytes,
+    issue_time: Timestamp,
+    previous_summary_hash: bytes,
+    next_epoch_policy: AuthorizationPolicy | None = None,
+) -> bytes:
     """The EpochHead message of an epoch.
 
     :param previous_summary_hash: H(EpochHead, 64) of the epoch before; empty for epoch 1.
+    :param next_epoch_policy: who ratifies the epochs after this one, if that changes.
     """
     return EpochHead(
         realm=realm,
@@ -59,8 +69,8 @@ def build(realm: str, epoch: Epoch, root_hash: bytes, issue_time: Timestamp, pre
         root_hash=root_hash,
         issue_time=issue_time,
         previous_summary_hash=previous_summary_hash,
-        next_epoch_policy=AuthorizationPolicy(),
-    ).SerializeToString()
+        next_epoch_policy=next_epoch_policy or AuthorizationPolicy(),
+    ).SerializeToString(deterministic=True)
 
 
 def timestamped(epoch_head: bytes, timestamp: Timestamp) -> bytes:
@@ -90,6 +100,7 @@ def parse(timestamped_head: bytes) -> Head:
         previous_summary_hash=inner.previous_summary_hash,
         epoch_head=outer.head,
         timestamp=signed / times.NANOSECONDS,
+        next_epoch_policy=inner.next_epoch_policy.SerializeToString(deterministic=True),
     )
 
 
