@@ -133,7 +133,7 @@ class RealmConfig(_message.Message):
     def __init__(self, RealmName: _Optional[str] = ..., domains: _Optional[_Iterable[str]] = ..., addr: _Optional[str] = ..., URL: _Optional[str] = ..., VRFPublic: _Optional[bytes] = ..., verification_policy: _Optional[_Union[_client_pb2.AuthorizationPolicy, _Mapping]] = ..., epoch_time_to_live: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., tree_nonce: _Optional[bytes] = ..., client_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., vrf_suite: _Optional[_Union[VRFSuite, str]] = ..., signer_names: _Optional[_Mapping[int, str]] = ..., keyserver_auth: _Optional[_Union[_client_pb2.AuthorizationPolicy, _Mapping]] = ..., addrs: _Optional[_Iterable[str]] = ..., URLs: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ReplicaConfig(_message.Message):
-    __slots__ = ("keyserver_config", "replica_id", "signing_key_id", "public_addr", "public_tls", "verifier_addr", "verifier_tls", "hkp_addr", "hkp_tls", "httpfront_addr", "httpfront_tls", "raft_addr", "raft_tls", "leveldb_path", "raft_heartbeat", "lagging_verifier_scan", "client_timeout", "limits", "manhole", "joining", "etcd")
+    __slots__ = ("keyserver_config", "replica_id", "signing_key_id", "public_addr", "public_tls", "verifier_addr", "verifier_tls", "hkp_addr", "hkp_tls", "httpfront_addr", "httpfront_tls", "raft_addr", "raft_tls", "leveldb_path", "raft_heartbeat", "lagging_verifier_scan", "client_timeout", "limits", "manhole", "joining", "httpfront_url", "known_replicas", "etcd")
     KEYSERVER_CONFIG_FIELD_NUMBER: _ClassVar[int]
     REPLICA_ID_FIELD_NUMBER: _ClassVar[int]
     SIGNING_KEY_ID_FIELD_NUMBER: _ClassVar[int]
@@ -154,6 +154,8 @@ class ReplicaConfig(_message.Message):
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     MANHOLE_FIELD_NUMBER: _ClassVar[int]
     JOINING_FIELD_NUMBER: _ClassVar[int]
+    HTTPFRONT_URL_FIELD_NUMBER: _ClassVar[int]
+    KNOWN_REPLICAS_FIELD_NUMBER: _ClassVar[int]
     ETCD_FIELD_NUMBER: _ClassVar[int]
     keyserver_config: KeyserverConfig
     replica_id: int
@@ -175,8 +177,10 @@ class ReplicaConfig(_message.Message):
     limits: Limits
     manhole: ManholeConfig
     joining: bool
+    httpfront_url: str
+    known_replicas: _containers.RepeatedCompositeFieldContainer[Replica]
     etcd: EtcdConfig
-    def __init__(self, keyserver_config: _Optional[_Union[KeyserverConfig, _Mapping]] = ..., replica_id: _Optional[int] = ..., signing_key_id: _Optional[str] = ..., public_addr: _Optional[str] = ..., public_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., verifier_addr: _Optional[str] = ..., verifier_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., hkp_addr: _Optional[str] = ..., hkp_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., httpfront_addr: _Optional[str] = ..., httpfront_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., raft_addr: _Optional[str] = ..., raft_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., leveldb_path: _Optional[str] = ..., raft_heartbeat: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., lagging_verifier_scan: _Optional[int] = ..., client_timeout: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., manhole: _Optional[_Union[ManholeConfig, _Mapping]] = ..., joining: _Optional[bool] = ..., etcd: _Optional[_Union[EtcdConfig, _Mapping]] = ...) -> None: ...
+    def __init__(self, keyserver_config: _Optional[_Union[KeyserverConfig, _Mapping]] = ..., replica_id: _Optional[int] = ..., signing_key_id: _Optional[str] = ..., public_addr: _Optional[str] = ..., public_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., verifier_addr: _Optional[str] = ..., verifier_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., hkp_addr: _Optional[str] = ..., hkp_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., httpfront_addr: _Optional[str] = ..., httpfront_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., raft_addr: _Optional[str] = ..., raft_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., leveldb_path: _Optional[str] = ..., raft_heartbeat: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., lagging_verifier_scan: _Optional[int] = ..., client_timeout: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., manhole: _Optional[_Union[ManholeConfig, _Mapping]] = ..., joining: _Optional[bool] = ..., httpfront_url: _Optional[str] = ..., known_replicas: _Optional[_Iterable[_Union[Replica, _Mapping]]] = ..., etcd: _Optional[_Union[EtcdConfig, _Mapping]] = ...) -> None: ...
 
 class EtcdConfig(_message.Message):
     __slots__ = ("endpoints", "prefix", "authority", "certificate", "key_id", "username", "password_id", "compacted_by_others", "accepted_cluster", "begin_after")
@@ -203,7 +207,7 @@ class EtcdConfig(_message.Message):
     def __init__(self, endpoints: _Optional[_Iterable[str]] = ..., prefix: _Optional[str] = ..., authority: _Optional[str] = ..., certificate: _Optional[str] = ..., key_id: _Optional[str] = ..., username: _Optional[str] = ..., password_id: _Optional[str] = ..., compacted_by_others: _Optional[bool] = ..., accepted_cluster: _Optional[int] = ..., begin_after: _Optional[int] = ...) -> None: ...
 
 class KeyserverConfig(_message.Message):
-    __slots__ = ("server_id", "realm", "vrf_key_id", "min_epoch_interval", "max_epoch_interval", "proposal_retry_interval", "initial_replicas", "registration_policy", "vrf_suite", "tree_nonce", "domains", "verification_policy", "verifiers")
+    __slots__ = ("server_id", "realm", "vrf_key_id", "min_epoch_interval", "max_epoch_interval", "proposal_retry_interval", "initial_replicas", "registration_policy", "vrf_suite", "tree_nonce", "domains", "verification_policy", "verifiers", "unbound_proofs", "proof_clock_skew")
     SERVER_ID_FIELD_NUMBER: _ClassVar[int]
     REALM_FIELD_NUMBER: _ClassVar[int]
     VRF_KEY_ID_FIELD_NUMBER: _ClassVar[int]
@@ -217,6 +221,8 @@ class KeyserverConfig(_message.Message):
     DOMAINS_FIELD_NUMBER: _ClassVar[int]
     VERIFICATION_POLICY_FIELD_NUMBER: _ClassVar[int]
     VERIFIERS_FIELD_NUMBER: _ClassVar[int]
+    UNBOUND_PROOFS_FIELD_NUMBER: _ClassVar[int]
+    PROOF_CLOCK_SKEW_FIELD_NUMBER: _ClassVar[int]
     server_id: int
     realm: str
     vrf_key_id: str
@@ -230,7 +236,9 @@ class KeyserverConfig(_message.Message):
     domains: _containers.RepeatedScalarFieldContainer[str]
     verification_policy: _client_pb2.AuthorizationPolicy
     verifiers: _containers.RepeatedCompositeFieldContainer[Verifier]
-    def __init__(self, server_id: _Optional[int] = ..., realm: _Optional[str] = ..., vrf_key_id: _Optional[str] = ..., min_epoch_interval: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., max_epoch_interval: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., proposal_retry_interval: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., initial_replicas: _Optional[_Iterable[_Union[Replica, _Mapping]]] = ..., registration_policy: _Optional[_Iterable[_Union[RegistrationPolicy, _Mapping]]] = ..., vrf_suite: _Optional[_Union[VRFSuite, str]] = ..., tree_nonce: _Optional[bytes] = ..., domains: _Optional[_Iterable[str]] = ..., verification_policy: _Optional[_Union[_client_pb2.AuthorizationPolicy, _Mapping]] = ..., verifiers: _Optional[_Iterable[_Union[Verifier, _Mapping]]] = ...) -> None: ...
+    unbound_proofs: bool
+    proof_clock_skew: _client_pb2.Duration
+    def __init__(self, server_id: _Optional[int] = ..., realm: _Optional[str] = ..., vrf_key_id: _Optional[str] = ..., min_epoch_interval: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., max_epoch_interval: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., proposal_retry_interval: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., initial_replicas: _Optional[_Iterable[_Union[Replica, _Mapping]]] = ..., registration_policy: _Optional[_Iterable[_Union[RegistrationPolicy, _Mapping]]] = ..., vrf_suite: _Optional[_Union[VRFSuite, str]] = ..., tree_nonce: _Optional[bytes] = ..., domains: _Optional[_Iterable[str]] = ..., verification_policy: _Optional[_Union[_client_pb2.AuthorizationPolicy, _Mapping]] = ..., verifiers: _Optional[_Iterable[_Union[Verifier, _Mapping]]] = ..., unbound_proofs: _Optional[bool] = ..., proof_clock_skew: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Verifier(_message.Message):
     __slots__ = ("id", "public_keys")
@@ -321,20 +329,22 @@ class EmailProofByClientCert(_message.Message):
     def __init__(self, allowed_domains: _Optional[_Iterable[str]] = ..., ca_cert: _Optional[bytes] = ...) -> None: ...
 
 class OIDCConfig(_message.Message):
-    __slots__ = ("allowed_domains", "discovery_url", "issuer", "clientID", "validity", "scope")
+    __slots__ = ("allowed_domains", "discovery_url", "issuer", "clientID", "validity", "scope", "client_secret_id")
     ALLOWED_DOMAINS_FIELD_NUMBER: _ClassVar[int]
     DISCOVERY_URL_FIELD_NUMBER: _ClassVar[int]
     ISSUER_FIELD_NUMBER: _ClassVar[int]
     CLIENTID_FIELD_NUMBER: _ClassVar[int]
     VALIDITY_FIELD_NUMBER: _ClassVar[int]
     SCOPE_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_SECRET_ID_FIELD_NUMBER: _ClassVar[int]
     allowed_domains: _containers.RepeatedScalarFieldContainer[str]
     discovery_url: str
     issuer: str
     clientID: str
     validity: _client_pb2.Duration
     scope: str
-    def __init__(self, allowed_domains: _Optional[_Iterable[str]] = ..., discovery_url: _Optional[str] = ..., issuer: _Optional[str] = ..., clientID: _Optional[str] = ..., validity: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., scope: _Optional[str] = ...) -> None: ...
+    client_secret_id: str
+    def __init__(self, allowed_domains: _Optional[_Iterable[str]] = ..., discovery_url: _Optional[str] = ..., issuer: _Optional[str] = ..., clientID: _Optional[str] = ..., validity: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., scope: _Optional[str] = ..., client_secret_id: _Optional[str] = ...) -> None: ...
 
 class EmailProofByOIDC(_message.Message):
     __slots__ = ("oidc_config",)

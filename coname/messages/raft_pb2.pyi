@@ -17,7 +17,7 @@ RAFT_MEMBERSHIP: RaftEntryKind
 RAFT_EMPTY: RaftEntryKind
 
 class RaftMessage(_message.Message):
-    __slots__ = ("sender", "recipient", "incarnation", "term", "recollection", "vote_request", "vote_answer", "append", "append_answer", "heartbeat", "heartbeat_answer", "snapshot", "timeout_now", "proposal", "roll_call", "roll_answer")
+    __slots__ = ("sender", "recipient", "incarnation", "term", "recollection", "vote_request", "vote_answer", "append", "append_answer", "heartbeat", "heartbeat_answer", "snapshot", "timeout_now", "proposal", "roll_call", "roll_answer", "introduction")
     SENDER_FIELD_NUMBER: _ClassVar[int]
     RECIPIENT_FIELD_NUMBER: _ClassVar[int]
     INCARNATION_FIELD_NUMBER: _ClassVar[int]
@@ -34,6 +34,7 @@ class RaftMessage(_message.Message):
     PROPOSAL_FIELD_NUMBER: _ClassVar[int]
     ROLL_CALL_FIELD_NUMBER: _ClassVar[int]
     ROLL_ANSWER_FIELD_NUMBER: _ClassVar[int]
+    INTRODUCTION_FIELD_NUMBER: _ClassVar[int]
     sender: int
     recipient: int
     incarnation: int
@@ -50,7 +51,8 @@ class RaftMessage(_message.Message):
     proposal: RaftProposal
     roll_call: RaftRollCall
     roll_answer: RaftRollAnswer
-    def __init__(self, sender: _Optional[int] = ..., recipient: _Optional[int] = ..., incarnation: _Optional[int] = ..., term: _Optional[int] = ..., recollection: _Optional[_Union[RaftRecollection, _Mapping]] = ..., vote_request: _Optional[_Union[RaftVoteRequest, _Mapping]] = ..., vote_answer: _Optional[_Union[RaftVoteAnswer, _Mapping]] = ..., append: _Optional[_Union[RaftAppend, _Mapping]] = ..., append_answer: _Optional[_Union[RaftAppendAnswer, _Mapping]] = ..., heartbeat: _Optional[_Union[RaftHeartbeat, _Mapping]] = ..., heartbeat_answer: _Optional[_Union[RaftHeartbeatAnswer, _Mapping]] = ..., snapshot: _Optional[_Union[RaftSnapshot, _Mapping]] = ..., timeout_now: _Optional[_Union[RaftTimeoutNow, _Mapping]] = ..., proposal: _Optional[_Union[RaftProposal, _Mapping]] = ..., roll_call: _Optional[_Union[RaftRollCall, _Mapping]] = ..., roll_answer: _Optional[_Union[RaftRollAnswer, _Mapping]] = ...) -> None: ...
+    introduction: RaftIntroduction
+    def __init__(self, sender: _Optional[int] = ..., recipient: _Optional[int] = ..., incarnation: _Optional[int] = ..., term: _Optional[int] = ..., recollection: _Optional[_Union[RaftRecollection, _Mapping]] = ..., vote_request: _Optional[_Union[RaftVoteRequest, _Mapping]] = ..., vote_answer: _Optional[_Union[RaftVoteAnswer, _Mapping]] = ..., append: _Optional[_Union[RaftAppend, _Mapping]] = ..., append_answer: _Optional[_Union[RaftAppendAnswer, _Mapping]] = ..., heartbeat: _Optional[_Union[RaftHeartbeat, _Mapping]] = ..., heartbeat_answer: _Optional[_Union[RaftHeartbeatAnswer, _Mapping]] = ..., snapshot: _Optional[_Union[RaftSnapshot, _Mapping]] = ..., timeout_now: _Optional[_Union[RaftTimeoutNow, _Mapping]] = ..., proposal: _Optional[_Union[RaftProposal, _Mapping]] = ..., roll_call: _Optional[_Union[RaftRollCall, _Mapping]] = ..., roll_answer: _Optional[_Union[RaftRollAnswer, _Mapping]] = ..., introduction: _Optional[_Union[RaftIntroduction, _Mapping]] = ...) -> None: ...
 
 class RaftRecollection(_message.Message):
     __slots__ = ("incarnation", "term", "index")
@@ -191,6 +193,22 @@ class RaftRollAnswer(_message.Message):
     SESSION_FIELD_NUMBER: _ClassVar[int]
     session: int
     def __init__(self, session: _Optional[int] = ...) -> None: ...
+
+class RaftIntroduction(_message.Message):
+    __slots__ = ("applied", "places")
+    APPLIED_FIELD_NUMBER: _ClassVar[int]
+    PLACES_FIELD_NUMBER: _ClassVar[int]
+    applied: int
+    places: _containers.RepeatedCompositeFieldContainer[RaftPlace]
+    def __init__(self, applied: _Optional[int] = ..., places: _Optional[_Iterable[_Union[RaftPlace, _Mapping]]] = ...) -> None: ...
+
+class RaftPlace(_message.Message):
+    __slots__ = ("id", "address")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    address: str
+    def __init__(self, id: _Optional[int] = ..., address: _Optional[str] = ...) -> None: ...
 
 class RaftHardState(_message.Message):
     __slots__ = ("term", "vote", "committed", "witnesses")
