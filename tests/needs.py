@@ -14,6 +14,8 @@ PACKAGES = {
     "ssh-keygen": "openssh-client",
     "openssl": "openssl",
     "etcd": "etcd-server",
+    "ip": "iproute2",
+    "tc": "iproute2",
 }
 """The Debian package that each is in; ``.ci/run`` installs them."""
 

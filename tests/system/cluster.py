@@ -1,4 +1,4 @@
-"""Three real replicas of one realm on this machine, and clients that keep at them."""
+"""Several real replicas of one realm, on this machine or in a network inside it, and clients that keep at them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import grpc
@@ -21,27 +21,35 @@ from coname.core.lookup import verify_lookup
 from coname.messages.client_pb2 import LookupRequest
 from coname.storage.leveldb import LevelDBStore
 from tests.ports import free_ports
+from tests.system.network import Network
 from tests.system.processes import PATIENCE, Owner, Stub, program, wait_for
 
 ROLE = re.compile(r"Raft: (\S+) in term (\d+)")
 
 
 class ReplicaProcess:
-    """One replica, and its process."""
+    """One replica, and its process.
 
-    def __init__(self, realm: Path, number: int) -> None:
+    :param host: where it is reached; None: at the address that it listens on.
+    :param before: words of the command line before the program's: how to run it on another machine.
+    """
+
+    def __init__(self, realm: Path, number: int, host: str | None = None, before: Sequence[str] = ()) -> None:
+        self.number = number
         self.folder = realm / f"replica{number}"
         self.config = self.folder / "config.json"
         self.log = realm.parent / f"replica{number}.log"
         self.authority = realm / "client" / "ca.pem"
         self.settings = load_replica(self.config)
         assert self.settings.public is not None
-        self.address = str(self.settings.public.address)
+        public = self.settings.public.address
+        self.address = f"{host or public.host}:{public.port}"
+        self._before = before
         self.process: subprocess.Popen[bytes] | None = None
 
     def begin(self) -> None:
         """Start, and do not wait."""
-        words = [program("twistd"), "--nodaemon", "--pidfile=", "coname", f"--config={self.config}"]
+        words = [*self._before, program("twistd"), "--nodaemon", "--pidfile=", "coname", f"--config={self.config}"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(words, stdout=log, stderr=log, cwd=self.folder)
 
@@ -93,29 +101,44 @@ class ReplicaProcess:
 class Cluster:
     """A realm of `size` replicas, in `folder`.
 
+    :param network: where they are, each a machine of its own; None: all on this one.
+    :param more: options of `coname init`.
     :ivar acknowledged: the addresses whose registration a replica has acknowledged, with a proof.
     """
 
     def __init__(
-        self, folder: Path, size: int = 3, configure: Callable[[dict[str, object]], None] | None = None
+        self,
+        folder: Path,
+        size: int = 3,
+        configure: Callable[[dict[str, object]], None] | None = None,
+        network: Network | None = None,
+        **more: object,
     ) -> None:
-        options = InitOptions(
-            realm="testing",
-            domains=("example.com",),
-            replicas=size,
-            base_port=free_ports(),
-            insecure_skip_email_proof=True,
-        )
-        layout = initialise(folder / "realm", options)
+        machines = range(1, size + 1)
+        defaults: dict[str, object] = {
+            "realm": "testing",
+            "domains": ("example.com",),
+            "replicas": size,
+            "base_port": free_ports(),
+            "hosts": tuple(map(network.address, machines)) if network else (),
+            "insecure_skip_email_proof": True,
+        }
+        layout = initialise(folder / "realm", InitOptions(**(defaults | more)))
         for path in layout.replicas:
             if configure is not None:
                 content = json.loads(path.read_text())
                 configure(content)
                 path.write_text(json.dumps(content))
         self.realm = load_client(layout.client).realms[0]
-        self.replicas = [ReplicaProcess(folder / "realm", number) for number in range(1, size + 1)]
+        self.folder = folder / "realm"
+        self.replicas = [self._replica(number, network) for number in machines]
         self.acknowledged: list[str] = []
         self._numbers = itertools.count(1)
+
+    def _replica(self, number: int, network: Network | None) -> ReplicaProcess:
+        if network is None:
+            return ReplicaProcess(self.folder, number)
+        return ReplicaProcess(self.folder, number, network.address(number), network.command(number))
 
     def start(self) -> None:
         for replica in self.replicas:

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import grpc
 
@@ -156,13 +157,19 @@ class KeyserverProcess:
         return verify_lookup(self.realm, user_id, proof, time.time())
 
 
+class HasFolder(Protocol):
+    """Where a realm is."""
+
+    folder: Path
+
+
 class VerifierProcess:
     """One of the verifiers that `coname init` made, and its process."""
 
-    def __init__(self, keyserver: KeyserverProcess, number: int) -> None:
-        self.folder = keyserver.folder / f"verifier{number}"
+    def __init__(self, realm: HasFolder, number: int) -> None:
+        self.folder = realm.folder / f"verifier{number}"
         self.config = self.folder / "config.json"
-        self.log = keyserver.folder / f"verifier{number}.log"
+        self.log = realm.folder / f"verifier{number}.log"
         self.id = int(json.loads(self.config.read_text())["id"])
         self.process: subprocess.Popen[bytes] | None = None
 
