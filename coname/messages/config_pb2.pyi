@@ -94,7 +94,7 @@ class Config(_message.Message):
     def __init__(self, realms: _Optional[_Iterable[_Union[RealmConfig, _Mapping]]] = ...) -> None: ...
 
 class RealmConfig(_message.Message):
-    __slots__ = ("RealmName", "domains", "addr", "URL", "VRFPublic", "verification_policy", "epoch_time_to_live", "tree_nonce", "client_tls", "vrf_suite", "signer_names", "keyserver_auth", "addrs", "URLs")
+    __slots__ = ("RealmName", "domains", "addr", "URL", "VRFPublic", "verification_policy", "epoch_time_to_live", "tree_nonce", "client_tls", "vrf_suite", "signer_names", "keyserver_auth", "addrs", "URLs", "keyserver_auth_since")
     class SignerNamesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -116,6 +116,7 @@ class RealmConfig(_message.Message):
     KEYSERVER_AUTH_FIELD_NUMBER: _ClassVar[int]
     ADDRS_FIELD_NUMBER: _ClassVar[int]
     URLS_FIELD_NUMBER: _ClassVar[int]
+    KEYSERVER_AUTH_SINCE_FIELD_NUMBER: _ClassVar[int]
     RealmName: str
     domains: _containers.RepeatedScalarFieldContainer[str]
     addr: str
@@ -130,7 +131,8 @@ class RealmConfig(_message.Message):
     keyserver_auth: _client_pb2.AuthorizationPolicy
     addrs: _containers.RepeatedScalarFieldContainer[str]
     URLs: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, RealmName: _Optional[str] = ..., domains: _Optional[_Iterable[str]] = ..., addr: _Optional[str] = ..., URL: _Optional[str] = ..., VRFPublic: _Optional[bytes] = ..., verification_policy: _Optional[_Union[_client_pb2.AuthorizationPolicy, _Mapping]] = ..., epoch_time_to_live: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., tree_nonce: _Optional[bytes] = ..., client_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., vrf_suite: _Optional[_Union[VRFSuite, str]] = ..., signer_names: _Optional[_Mapping[int, str]] = ..., keyserver_auth: _Optional[_Union[_client_pb2.AuthorizationPolicy, _Mapping]] = ..., addrs: _Optional[_Iterable[str]] = ..., URLs: _Optional[_Iterable[str]] = ...) -> None: ...
+    keyserver_auth_since: int
+    def __init__(self, RealmName: _Optional[str] = ..., domains: _Optional[_Iterable[str]] = ..., addr: _Optional[str] = ..., URL: _Optional[str] = ..., VRFPublic: _Optional[bytes] = ..., verification_policy: _Optional[_Union[_client_pb2.AuthorizationPolicy, _Mapping]] = ..., epoch_time_to_live: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., tree_nonce: _Optional[bytes] = ..., client_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., vrf_suite: _Optional[_Union[VRFSuite, str]] = ..., signer_names: _Optional[_Mapping[int, str]] = ..., keyserver_auth: _Optional[_Union[_client_pb2.AuthorizationPolicy, _Mapping]] = ..., addrs: _Optional[_Iterable[str]] = ..., URLs: _Optional[_Iterable[str]] = ..., keyserver_auth_since: _Optional[int] = ...) -> None: ...
 
 class ReplicaConfig(_message.Message):
     __slots__ = ("keyserver_config", "replica_id", "signing_key_id", "public_addr", "public_tls", "verifier_addr", "verifier_tls", "hkp_addr", "hkp_tls", "httpfront_addr", "httpfront_tls", "raft_addr", "raft_tls", "leveldb_path", "raft_heartbeat", "lagging_verifier_scan", "client_timeout", "limits", "manhole", "joining", "httpfront_url", "known_replicas", "etcd")
