@@ -83,9 +83,9 @@ class Loader:
         self._settings = settings
         self._store = open_store(settings)
         self._tree = MerkleTree(self._store, settings.tree_nonce, settings.limits.cache_bytes // 2)
-        policy = settings.replica_policy
-        verifiers = Verifiers({}, policy.public_keys, settings.verification_policy, verify)
-        self._machine = StateMachine(self._store, settings.realm, self._tree, policy, verifiers, verify)
+        replicas = settings.message.keyserver_config.initial_replicas
+        verifiers = Verifiers({}, settings.replica_policy.public_keys, settings.verification_policy, verify)
+        self._machine = StateMachine(self._store, settings.realm, self._tree, replicas, verifiers, verify)
         self._state = self._machine.resumed().state
         self._log = SingleLog(self._store, _at_once)
         self._log.start(self._state.applied_index)

@@ -56,9 +56,13 @@ def make_parts(
     intervals = EpochIntervals(
         settings.min_epoch_interval, settings.max_epoch_interval, settings.proposal_retry_interval
     )
-    machine = StateMachine(store, settings.realm, tree, settings.replica_policy, verifiers, verify)
-    configured = [*settings.replica_policy.public_keys, *settings.verification_policy.public_keys, *settings.verifiers]
-    signers = KnownSigners(configured, None if settings.verifiers else machine.resumed().frontier.has_signed)
+    replicas = settings.message.keyserver_config.initial_replicas
+    machine = StateMachine(store, settings.realm, tree, replicas, verifiers, verify)
+    signers = KnownSigners(
+        machine.members,
+        [*settings.verification_policy.public_keys, *settings.verifiers],
+        None if settings.verifiers else machine.resumed().frontier.has_signed,
+    )
     return Parts(
         realm=settings.realm,
         store=store,

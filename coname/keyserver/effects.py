@@ -42,4 +42,26 @@ class HeadSigned:
     signers: tuple[KeyId, ...]
 
 
-Effect = UpdateApplied | UpdateRejected | EpochClosed | HeadSigned
+@dataclass(frozen=True, slots=True)
+class ChangeApplied:
+    """What the replica change proposed under `uid` asks for is so."""
+
+    uid: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRefused:
+    """The replica change proposed under `uid` has no effect, and why."""
+
+    uid: int
+    error: ConameError
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """Everything before the empty step that was proposed under `uid` has been applied."""
+
+    uid: int
+
+
+Effect = UpdateApplied | UpdateRejected | EpochClosed | HeadSigned | ChangeApplied | ChangeRefused | Reached

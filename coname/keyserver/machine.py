@@ -17,7 +17,7 @@ and filled when it is ratified, since the updates that follow it are applied mea
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 
 from google.protobuf.message import DecodeError
@@ -31,12 +31,14 @@ from coname.core.types import Epoch, Index
 from coname.errors import ConameError, Corrupt, ProofInvalid
 from coname.interfaces import CommittedEntry, IKeyValueStore, Write
 from coname.keyserver import open_epoch, tables
-from coname.keyserver.effects import Effect, EpochClosed, UpdateApplied, UpdateRejected
+from coname.keyserver.effects import Effect, EpochClosed, Reached, UpdateApplied, UpdateRejected
 from coname.keyserver.frontier import Frontier
+from coname.keyserver.members import Members
 from coname.keyserver.open_epoch import OpenEpoch
 from coname.keyserver.ratification import Ratification
 from coname.keyserver.verifiers import Verifiers
-from coname.messages.client_pb2 import AuthorizationPolicy, Entry
+from coname.messages.client_pb2 import Entry
+from coname.messages.config_pb2 import Replica
 from coname.messages.replication_pb2 import AdmittedUpdate, EpochDelimiter, KeyserverStep, LogEntry
 from coname.messages.stored_pb2 import EpochRecord, ReplicaState
 from coname.messages.verification_pb2 import VerifierStep
@@ -71,9 +73,10 @@ class Applied:
 class StateMachine:
     """The state machine of one realm on one database.
 
-    Its fields are what `apply` last computed, which the database may not hold yet: nobody else reads them.
+    Its fields are what `apply` last computed, which the database may not hold yet: nobody else reads them, but for
+    `members`, and who does must bear that it is an entry ahead.
 
-    :param policy: whose signatures ratify an epoch.
+    :param replicas: the configuration's `initial_replicas`.
     :param verifiers: who may sign it besides.
     :param verify: the signature check; the caller may pass one that remembers what it has verified.
     """
@@ -83,7 +86,7 @@ class StateMachine:
         store: IKeyValueStore,
         realm: str,
         tree: MerkleTree,
-        policy: AuthorizationPolicy,
+        replicas: Sequence[Replica],
         verifiers: Verifiers,
         verify: Verify,
     ) -> None:
@@ -92,7 +95,8 @@ class StateMachine:
         self._tree = tree
         self._verify = verify
         self._state = tables.read_state(store)
-        self._ratification = Ratification(store, policy, verifiers, verify, self._state)
+        self.members = Members(store, replicas, self._state)
+        self._ratification = Ratification(store, self.members, verifiers, verify, self._state)
         self._open = open_epoch.read(store, self._state)
 
     def resumed(self) -> Applied:
@@ -135,6 +139,10 @@ class StateMachine:
             applied.note(self._ratification.replica_signed(transaction, self._state, step))
         elif kind == "verifier_signed":
             applied.note(self._ratification.verifier_signed(transaction, self._state, step.verifier_signed))
+        elif kind == "replica_change":
+            applied.effects.append(self.members.apply(self._state, step))
+        elif kind is None and step.UID:
+            applied.effects.append(Reached(step.UID))
 
     # updates
 
@@ -191,6 +199,7 @@ class StateMachine:
             self._tree.root_hash(updated.root),
             delimiter.timestamp,
             summary_hash(previous.head) if previous else b"",
+            self.members.close(transaction, state, epoch),
         )
         record = EpochRecord(
             tree_root=updated.root,

@@ -6,8 +6,8 @@ Part of the state machine, and kept by its rules: nothing here depends on more t
    transcript that comes with it must be ours too, and be signed by the same replica, or neither counts. A step without
    a transcript, as earlier versions proposed them, counts for the head alone: replaying a log that they wrote must come
    to the same epochs.
-2. An epoch is ratified once the signatures satisfy the policy. Its step in the verifier log has the transcript if the
-   signatures on that satisfy the policy as well.
+2. An epoch is ratified once the signatures satisfy its own policy, whatever that of later epochs is. Its step in the
+   verifier log has the transcript if the signatures on that satisfy the policy as well.
 3. A verifier's signature counts on a ratified epoch only, if it is over the same EpochHead and `Verifiers` takes it.
    The first of a verifier on an epoch stays.
 """
@@ -25,6 +25,7 @@ from coname.errors import InvalidRequest, ProofInvalid, Refused
 from coname.interfaces import IKeyValueStore
 from coname.keyserver import frontier, tables
 from coname.keyserver.effects import HeadSigned
+from coname.keyserver.members import Members
 from coname.keyserver.verifiers import Verifiers, check_head, sole_signer
 from coname.messages.client_pb2 import AuthorizationPolicy, SignedEpochHead
 from coname.messages.replication_pb2 import KeyserverStep
@@ -39,20 +40,20 @@ class Ratification:
     """Who has signed which epoch.
 
     :ivar frontier: the newest epochs by their signers, as of the last step.
-    :param policy: whose signatures ratify an epoch.
+    :param members: whose signatures ratify which epoch.
     :param state: that of the database.
     """
 
     def __init__(
         self,
         store: IKeyValueStore,
-        policy: AuthorizationPolicy,
+        members: Members,
         verifiers: Verifiers,
         verify: Verify,
         state: ReplicaState,
     ) -> None:
         self._store = store
-        self._policy = policy
+        self._members = members
         self._verifiers = verifiers
         self._verify = verify
         self._numbers = frontier.read_numbers(store)
@@ -77,11 +78,11 @@ class Ratification:
         transcript = step.transcript if step.HasField("transcript") and record.transcript else None
         if signed.head != record.timestamped_head or (transcript and transcript.transcript != record.transcript):
             return None
-        known = self._signers(epoch)
+        known, policy = self._signers(epoch), self._members.policy(epoch)
         added = [
             signer
             for signer in map(KeyId, sorted(signed.signatures))
-            if not self._numbers.known([signer]) & known and self._is_good(signer, signed, transcript)
+            if not self._numbers.known([signer]) & known and self._is_good(policy, signer, signed, transcript)
         ]
         if not added:
             return None
@@ -105,7 +106,7 @@ class Ratification:
         try:
             verifier = sole_signer(signed)
             self.frontier.check_room(verifier)
-            self._verifiers.check_known(verifier)
+            self._verifiers.check_known(verifier, self._members.ever)
             if self._numbers.known([verifier]) & self._signers(epoch):
                 return None
             check_head(signed, tables.read_epoch(transaction, epoch).head)
@@ -115,10 +116,16 @@ class Ratification:
         self._add(transaction, epoch, verifier, signed)
         return self._show(epoch, [verifier])
 
-    def _is_good(self, signer: KeyId, signed: SignedEpochHead, transcript: SignedTranscript | None) -> bool:
-        if signer not in self._policy.public_keys:
+    def _is_good(
+        self,
+        policy: AuthorizationPolicy,
+        signer: KeyId,
+        signed: SignedEpochHead,
+        transcript: SignedTranscript | None,
+    ) -> bool:
+        if signer not in policy.public_keys:
             return False
-        key = self._policy.public_keys[signer].ed25519
+        key = policy.public_keys[signer].ed25519
         if transcript is not None:
             if signer not in transcript.signatures:
                 return False
@@ -142,6 +149,7 @@ class Ratification:
 
         :param given: the signatures on the transcript that have just come.
         """
+        policy = self._members.policy(epoch)
         signers = self._numbers.listed(self._signers(epoch))
         signatures: dict[int, bytes] = {}
         for signer in signers:
@@ -149,7 +157,7 @@ class Ratification:
             if signed is not None:
                 signatures[signer] = signed.signatures[signer]
         keys = {signer: tables.transcript_signature_key(epoch, signer) for signer in signers}
-        if not policy_satisfied(self._policy, record.timestamped_head, signatures, self._verify):
+        if not policy_satisfied(policy, record.timestamped_head, signatures, self._verify):
             for signer, signature in given.items():
                 transaction.put(keys[signer], signature)
             return False
@@ -160,7 +168,7 @@ class Ratification:
         vouched: dict[int, bytes] = {
             int(signer): signature for part in (kept, given) for signer, signature in part.items()
         }
-        if policy_satisfied(self._policy, signed_bytes(record.transcript), vouched, self._verify):
+        if policy_satisfied(policy, signed_bytes(record.transcript), vouched, self._verify):
             step.transcript.CopyFrom(SignedTranscript(transcript=record.transcript, signatures=vouched))
         transaction.put(tables.step_key(record.head_slot), step.SerializeToString(deterministic=True))
         return True

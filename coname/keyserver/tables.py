@@ -12,6 +12,7 @@ table  key                                          value
 ``p``  verifier log index of the entry              `Profile`
 ``e``  epoch                                        `EpochRecord`
 ``r``  epoch, key id of the signer                  `SignedEpochHead` with that one signature
+``c``  epoch                                        `AuthorizationPolicy` that ratifies from that epoch on
 ``s``  epoch, key id of a replica                   its signature on the transcript, until the epoch is ratified
 ``f``  epoch                                        who has signed it, in bits (`coname.keyserver.frontier`)
 ``n``  nothing                                      the key ids of all who have signed, in order of their bits
@@ -31,7 +32,7 @@ from typing import NamedTuple, Protocol
 from coname.core.types import Epoch, Index, KeyId
 from coname.errors import Corrupt
 from coname.interfaces import Put
-from coname.messages.client_pb2 import SignedEntryUpdate, SignedEpochHead
+from coname.messages.client_pb2 import AuthorizationPolicy, SignedEntryUpdate, SignedEpochHead
 from coname.messages.stored_pb2 import EpochRecord, ReplicaState
 from coname.messages.verification_pb2 import VerifierStep
 from coname.storage.records import decode
@@ -170,6 +171,21 @@ def read_epoch(reader: Reader, epoch: Epoch) -> EpochRecord:
     """A closed epoch. Raises `Corrupt` if it is not there: the caller knows which epochs were closed."""
     what = f"record of epoch {epoch}"
     return decode(EpochRecord, _required(reader.get(b"e" + _number(epoch)), what), what)
+
+
+def policy_key(epoch: Epoch) -> bytes:
+    """The key of the policy that ratifies from an epoch on."""
+    return b"c" + _number(epoch)
+
+
+def read_policies(scanner: Scanner, first: Epoch = Epoch(0)) -> Iterator[tuple[Epoch, AuthorizationPolicy]]:  # noqa: B008
+    """The policies that took the place of the configured one, and the epochs from which on, oldest first.
+
+    :param first: leave out those that begin before it.
+    """
+    for key, value in scanner.iterate(b"c" + _number(first), b"d"):
+        epoch = Epoch(int.from_bytes(key[1:], "big"))
+        yield epoch, decode(AuthorizationPolicy, value, f"policy from epoch {epoch} on")
 
 
 def ratification_key(epoch: Epoch, signer: KeyId) -> bytes:

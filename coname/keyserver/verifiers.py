@@ -14,12 +14,16 @@ replicas share.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from coname.core.signatures import SIGNATURE_SIZE, Verify
 from coname.core.types import KeyId
 from coname.errors import HeadDiffers, InvalidRequest, NotPermitted
 from coname.messages.client_pb2 import AuthorizationPolicy, SignedEpochHead, TimestampedEpochHead
+
+if TYPE_CHECKING:
+    from coname.keyserver.members import Members
 
 MOST_WRAPPING = 64
 """Bytes that a TimestampedEpochHead may have besides the EpochHead: a time and two lengths take 32 at most. What comes
@@ -55,9 +59,12 @@ class Verifiers:
         """Whether that is a verifier whose signatures this realm takes."""
         return signer not in self._replicas and (not self._listed or signer in self._listed)
 
-    def check_known(self, verifier: KeyId) -> None:
-        """:raises NotPermitted: this realm takes no signature of that verifier."""
-        if verifier in self._replicas:
+    def check_known(self, verifier: KeyId, replicas: Container[int]) -> None:
+        """:raises NotPermitted: this realm takes no signature of that verifier.
+
+        :param replicas: the ids of those that came later than the configuration, and of all that ever were.
+        """
+        if verifier in self._replicas or verifier in replicas:
             raise NotPermitted(f"{verifier:x} is the id of a replica, not of a verifier")
         if self._listed and verifier not in self._listed:
             raise NotPermitted(f"verifier {verifier:x} is not among the verifiers in this realm's configuration")
@@ -80,19 +87,23 @@ class Verifiers:
 
 
 class KnownSigners:
-    """Whose signatures an update may wait for: the replicas', those of the realm's verification_policy and of its
-    verifiers. Where there is no list of verifiers, a verifier is known once it has signed anything.
+    """Whose signatures an update may wait for: those of the replicas that sign now, of the realm's verification_policy
+    and of its verifiers. Where there is no list of verifiers, a verifier is known once it has signed anything.
 
-    :param configured: the ids that the configuration names.
+    :param members: the replicas; who was one and is none any more signs nothing.
+    :param configured: the ids of others that the configuration names.
     :param has_signed: whether that signer ever signed; None: the configuration names all there are.
     """
 
-    def __init__(self, configured: Iterable[int], has_signed: Callable[[KeyId], bool] | None) -> None:
+    def __init__(self, members: Members, configured: Iterable[int], has_signed: Callable[[KeyId], bool] | None) -> None:
+        self._members = members
         self._configured = frozenset(configured)
         self._has_signed = has_signed
 
     def __contains__(self, signer: object) -> bool:
         """Whether that is one of them."""
+        if signer in self._members.ever:
+            return signer in self._members.signing
         if signer in self._configured:
             return True
         return isinstance(signer, int) and self._has_signed is not None and self._has_signed(KeyId(signer))

@@ -149,9 +149,10 @@ class World:
         self.verifiers = self.realm.verifiers(remembered)
         self.log = make_log(self.store) if make_log else SingleLog(self.store, run_in_thread)
         self.lookups = Lookups(self.store, tree, indices.find, scan, 1 << 20)
-        machine = StateMachine(self.store, REALM, tree, self.realm.policy, self.verifiers, remembered)
-        configured = [*self.realm.policy.public_keys, *self.realm.listed]
-        signers = KnownSigners(configured, None if self.realm.listed else machine.resumed().frontier.has_signed)
+        machine = StateMachine(self.store, REALM, tree, self.realm.members, self.verifiers, remembered)
+        has_signed = None if self.realm.listed else machine.resumed().frontier.has_signed
+        registration = Registration([RegistrationPolicy(insecure_skip_email_proof=True)], [])
+        signers = KnownSigners(machine.members, self.realm.listed, has_signed)
         self.parts = Parts(
             realm=REALM,
             store=self.store,

@@ -27,7 +27,7 @@ class Machine:
         self.realm = realm
         self.store = store or MemoryStore()
         self.tree = MerkleTree(self.store, b"", 1 << 20)
-        self.machine = StateMachine(self.store, REALM, self.tree, realm.policy, realm.verifiers(), verify)
+        self.machine = StateMachine(self.store, REALM, self.tree, realm.members, realm.verifiers(), verify)
         self.index = self.machine.resumed().index
 
     def apply(self, *steps: KeyserverStep) -> Applied:

@@ -143,7 +143,7 @@ class MajorityTests(Case):
         super().setUp()
         self.keys = [SigningKey.generate() for _ in range(3)]
         members = [Replica(id=key.key_id, public_keys=[public_key_message(key.public)]) for key in self.keys]
-        self.realm.policy = replica_policy(members)
+        self.realm.members, self.realm.policy = members, replica_policy(members)
         self.machine = Machine(self.realm)
         self.machine.delimit(1)
 

@@ -140,7 +140,7 @@ class Host:
         verifiers = realm.verifiers(known_signatures)
         machine = StateMachine(store, REALM, tree, realm.policy, verifiers, known_signatures)
         registration = Registration([RegistrationPolicy(insecure_skip_email_proof=True)], [])
-        signers = KnownSigners([*realm.policy.public_keys], machine.resumed().frontier.has_signed)
+        signers = KnownSigners(machine.members, [], machine.resumed().frontier.has_signed)
         threads = Threads(self.clock, lambda args: simulation.disk_time(self.id, quick=args[-1:] == (False,)))
         return Parts(
             realm=REALM,
