@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -28,6 +29,32 @@ class Delete(NamedTuple):
 
 
 Write = Put | Delete
+
+
+class LogStanding(enum.Enum):
+    """Whether a replica takes part in its log."""
+
+    MEMBER = "takes part"
+    WAITS = "waits to be let in"
+    REMOVED = "was removed"
+
+
+@dataclass(frozen=True, slots=True)
+class LogMember:
+    """A replica as a log sees it.
+
+    :ivar replica: its id.
+    :ivar votes: whether the agreement counts on it; None: it takes no part in the log.
+    :ivar connected: whether messages reach it; always for this replica itself.
+    :ivar behind: how many entries it lacks; None: that is not known here.
+    :ivar present: it is known with which storage it is there, and if it takes part, it does so with that one.
+    """
+
+    replica: int
+    votes: bool | None
+    connected: bool
+    behind: int | None
+    present: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +121,60 @@ class ILogReplicator(Interface):
         """Stop. A pending `waitCommitted` fails with CancelledError; nothing is delivered after this was called."""
 
 
+AnswerRequest = Callable[[bytes], Deferred[bytes]]
+"""Answers what an operator asks; it may fail with any error of `coname.errors`."""
+
+
+class Refusal(NamedTuple):
+    """Why a peer did not take this replica's connection.
+
+    :ivar as_stranger: since it is no member, as the peer sees it. :ivar words: a sentence.
+    """
+
+    as_stranger: bool
+    words: str
+
+
+class ILogMembership(Interface):
+    """How the replicas that keep a log change while it runs. What a log can adapt to, if it can do so at all:
+    ``ILogMembership(log, None)``. All methods are called in the reactor, and return at once.
+
+    Whoever calls decides who shall take part; this only does it, one step at a time. What is not possible now raises
+    `Refused` or `Unavailable`: try again later.
+    """
+
+    def setPeers(index: int, places: Mapping[int, str]) -> None:
+        """As of log entry `index`, these are the replicas, and ``host:port`` is where each is reached. May be called
+        before the log is started."""
+
+    def members() -> Sequence[LogMember]:
+        """All replicas that are known here, this one included, ascending by id."""
+
+    def leader() -> int:
+        """Who leads, by id; 0: that is not known."""
+
+    def changedAt() -> int:
+        """The log entry that put the present members in force."""
+
+    def standing() -> tuple[LogStanding, str]:
+        """Whether this replica takes part, and if not, a sentence about why."""
+
+    def admit(replica: int) -> None:
+        """Let a replica that is `present` receive the log, as a learner. Only the leader can, also in what follows."""
+
+    def promote(replica: int, data: bytes) -> None:
+        """Let a learner vote. `data` is appended along with it, in one entry: both happen, or nothing."""
+
+    def expel(replica: int, data: bytes) -> None:
+        """Let a replica take part no more, which must not be this one; `data` as with `promote`."""
+
+    def handOver() -> None:
+        """Let another replica lead, if there is one that can."""
+
+    def onRequest(answer: AnswerRequest) -> None:
+        """Have `answer` called with what an operator asks over the network between the replicas."""
+
+
 class ILogStatus(Interface):
     """A log that has more to say than whether it leads."""
 
@@ -141,8 +222,11 @@ class IKeyserver(Interface):
         :raises coname.errors.ConameError: InvalidRequest, QuorumUnmet, EpochUnknown, Unavailable, Corrupt.
         """
 
-    def update(request: UpdateRequest) -> Deferred[Answer]:
+    def update(request: UpdateRequest, certificate: bytes = b"") -> Deferred[Answer]:
         """Admit, propose, wait until the requested quorum has ratified the epoch that holds the update.
+
+        :param certificate: DER of the client's certificate whose key the connection's handshake has proved; empty if
+            the client showed none. Nobody has looked at who issued it.
 
         Fails with InvalidRequest, Refused and their kinds, Overloaded, TimedOut, Unavailable.
         """

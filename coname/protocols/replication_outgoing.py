@@ -28,6 +28,7 @@ class Outgoing:
     :param changed: called with the peer and whether it is connected, whenever that changes.
     :param queue_bytes: of messages that may wait.
     :param rate: of transfers, shared by all peers.
+    :ivar refusal: why the peer ended a connection the last time, a `Reason`'s number; None once it has welcomed one.
     """
 
     log = Logger()
@@ -49,6 +50,7 @@ class Outgoing:
         self._dialler: Dialler | None = None
         self._sessions: set[DiallerSession] = set()
         self._session: DiallerSession | None = None  # the one that was welcomed
+        self.refusal: int | None = None  # the Reason of the last goodbye, until the next welcome
         self._pumping = False
         self.transfers = SendingTransfers(surroundings, peer, counters, rate, self.has_room)
 
@@ -104,6 +106,7 @@ class Outgoing:
     def up(self, session: DiallerSession) -> None:
         """The peer has welcomed this replica."""
         self._session = session
+        self.refusal = None
         self._counters.connections += 1
         self.log.info("Connected to replica {peer:x}", peer=self.peer)
         self.transfers.connected(session.say)
@@ -122,6 +125,7 @@ class Outgoing:
 
     def turned_away(self, code: int) -> None:
         """The peer ends the connection, and says why."""
+        self.refusal = code
         name = Reason(code).name if code in list(Reason) else "OTHER"
         self._counters.turned_away[name] += 1
         if self._counters.turned_away[name] == 1 and code != Reason.STOPPING:

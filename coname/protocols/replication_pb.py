@@ -13,7 +13,7 @@ Promises to the engine:
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,9 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList, fail, maybeDeferred
 from twisted.logger import Logger
 
+from coname.configuration.listen import Address, parse
 from coname.errors import Misconfigured, Unavailable
+from coname.interfaces import Refusal
 from coname.messages import config_pb2 as config
 from coname.protocols.replication_counters import PeerCounters
 from coname.protocols.replication_incoming import ListenerSession, ListeningFactory
@@ -34,9 +36,8 @@ from coname.protocols.replication_session import Surroundings
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IListeningPort, IReactorTime
 
-    from coname.configuration.listen import Address
     from coname.configuration.tls import TlsIdentity
-    from coname.interfaces import ITransferReader, ITransferReceiver
+    from coname.interfaces import AnswerRequest, ITransferReader, ITransferReceiver
 
 HEARTBEAT_SECONDS = 0.2
 """From beat to beat: a dead peer is noticed within three of them."""
@@ -46,6 +47,10 @@ QUEUE_BYTES = 16 << 20
 
 TRANSFER_RATE = float(64 << 20)
 """Bytes a second of all transfers together, which take a third of a core at either end."""
+
+
+NOBODY = Address("192.0.2.1", 9)
+"""In place of an address that is none: RFC 5737 gives it to nobody."""
 
 
 class _Peer:
@@ -114,6 +119,7 @@ class ReplicaNetwork(Service):
         self._listeners: list[Callable[[int, bool], None]] = []
         self._open: tuple[ListeningFactory, IListeningPort] | None = None
         self._leaving: set[Deferred[None]] = set()
+        self._answer: AnswerRequest = lambda request: fail(Unavailable("this replica is starting"))
         self.set_peers(peers)
 
     # For the engine
@@ -161,10 +167,37 @@ class ReplicaNetwork(Service):
         known = self._peers.get(peer)
         return None if known is None else known.counters
 
+    def refusal(self, peer: int) -> Refusal | None:
+        """Why `peer` turned this replica away the last time; None if it did not, or has welcomed it since."""
+        known = self._peers.get(peer)
+        code = None if known is None else known.outgoing.refusal
+        if code is None or code == Reason.STOPPING:
+            return None
+        return Refusal(code in (Reason.UNKNOWN_REPLICA, Reason.REMOVED), Reason.named(code))
+
+    def set_answerer(self, answer: AnswerRequest) -> None:
+        """Who answers what operators ask."""
+        self._answer = answer
+
     @property
     def peers(self) -> Mapping[int, Address]:
         """As `set_peers` was told last."""
         return {peer: known.address for peer, known in self._peers.items()}
+
+    def places(self) -> Collection[int]:
+        """Who the peers are."""
+        return self._peers.keys()
+
+    def set_places(self, places: Mapping[int, str]) -> None:
+        """As `set_peers`, with addresses as configurations have them. One that is none is that of nobody."""
+        peers: dict[int, Address] = {}
+        for peer, text in places.items():
+            try:
+                peers[peer] = parse(text)
+            except ValueError as error:
+                self.log.error("The address of replica {peer:x}: {error}", peer=peer, error=error)
+                peers[peer] = NOBODY
+        self.set_peers(peers)
 
     def set_peers(self, peers: Mapping[int, Address]) -> None:
         """From now on these are the peers, and this is where they listen. This replica's own id is left out.

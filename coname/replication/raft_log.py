@@ -21,14 +21,16 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from coname.errors import Corrupt, Unavailable
-from coname.interfaces import CommittedEntry, IKeyValueStore, ILogReplicator, ILogStatus
+from coname.interfaces import CommittedEntry, IKeyValueStore, ILogMembership, ILogReplicator, ILogStatus
 from coname.messages.raft_pb2 import RaftEntry, RaftMessage, RaftSnapshot
 from coname.replication.raft import Core, Membership, Role, Settings, SoftState
 from coname.replication.raft_delivery import Delivery
 from coname.replication.raft_driver import Blocking, Driver
-from coname.replication.raft_network import MakeNetwork, ReplicaNetwork
+from coname.replication.raft_members import Members
+from coname.replication.raft_network import MakeNetwork
 from coname.replication.raft_proposals import Proposals
 from coname.replication.raft_snapshots import NoSnapshots
+from coname.replication.raft_status import status_of
 from coname.replication.raft_store import RaftStore
 
 if TYPE_CHECKING:
@@ -79,6 +81,7 @@ class RaftLog:
     :param stopped: called when nothing is read or written any more.
     :param random: for identities and election timeouts.
     :ivar snapshots: sends and receives copies of the state's database.
+    :ivar driver: while the engine runs.
     """
 
     _log = Logger()
@@ -101,12 +104,13 @@ class RaftLog:
         self._open_database = open_database
         self._network = make_network(self._received, self.snapshots)
         self._network.onConnectionChange(self._connection_changed)
+        self._members = Members(settings.replica, self._network, self)
         self._clock = clock
         self._run_in_thread = run_in_thread
         self._random = random
         self._database: IKeyValueStore | None = None
         self._store: RaftStore
-        self._driver: Driver | None = None
+        self.driver: Driver | None = None
         self._delivery = Delivery(self._look)
         self._proposals = Proposals(clock, PATIENCE_HEARTBEATS * settings.heartbeat)
         self._listeners: list[Callable[[], None]] = []
@@ -133,7 +137,7 @@ class RaftLog:
         if self._stopped or self._database is None:
             raise Unavailable("the log was stopped while it started")
         driver = Driver(core, self._store, self._database, self._network, self._clock, self._run_in_thread, self)
-        self._driver = driver
+        self.driver = driver
         self.snapshots.start(driver, self._network)
         self._network.startService()
         self._ticker.start(self._settings.heartbeat, now=False)
@@ -166,8 +170,8 @@ class RaftLog:
         if self._ticker.running:
             self._ticker.stop()
         self.snapshots.stop()
-        if self._driver is not None:
-            await self._driver.stop()
+        if self.driver is not None:
+            await self.driver.stop()
             await maybeDeferred(self._network.stopService)
         if self._database is not None:
             self._database.close()
@@ -175,7 +179,7 @@ class RaftLog:
 
     async def _hand_over(self) -> None:
         """A leader that stops lets another lead first: updates go on at once, not after an election's timeout."""
-        driver = self._driver
+        driver = self.driver
         heirs = [] if driver is None else driver.heirs()
         if driver is None or not heirs:
             return
@@ -195,10 +199,10 @@ class RaftLog:
 
     def propose(self, data: bytes) -> Deferred[None]:
         """See `ILogReplicator`. On the leader, it fires when the entry is stored; elsewhere, when it was passed on."""
-        if self._driver is None or self._stopped:
+        if self.driver is None or self._stopped:
             return fail(Unavailable("the log is not running"))
         taken = self._proposals.add(data)
-        self._driver.soon()
+        self.driver.soon()
         return taken
 
     def waitCommitted(self) -> Deferred[Sequence[CommittedEntry]]:
@@ -218,15 +222,19 @@ class RaftLog:
 
     def status(self) -> Mapping[str, object]:
         """See `ILogStatus`."""
-        if self._driver is None:
+        if self.driver is None:
             return {"raft": "not started"}
-        return status_of(self._settings.replica, self._driver, self._store, self._network)
+        return status_of(self._settings.replica, self.driver, self._store, self._network, self._members)
+
+    def __conform__(self, interface: object) -> object:
+        """How the members change is a matter of its own: ``ILogMembership(log)``."""
+        return self._members if interface is ILogMembership else None
 
     # what the driver calls
 
     def before_ready(self) -> None:
         """See `Engine`. What is for the leader waits until there is a connection to it."""
-        driver = self._driver
+        driver = self.driver
         if driver is None:
             return
         core = driver.core
@@ -267,7 +275,10 @@ class RaftLog:
             self.snapshots.send(peer)
 
     def wants_message(self, message: RaftMessage) -> bool:
-        """See `Engine`."""
+        """See `Engine`. Introductions are for this engine only."""
+        if message.HasField("introduction"):
+            self._members.introduced(message)
+            return False
         return not message.HasField("snapshot") or self.snapshots.has(message.snapshot.index)
 
     def install(self, snapshot: RaftSnapshot) -> None:
@@ -283,23 +294,25 @@ class RaftLog:
     # by itself
 
     def _tick(self) -> None:
-        if self._driver is not None:
+        if self.driver is not None:
             self._proposals.expire()
-            self._driver.tick()
+            self.driver.tick()
 
     def _received(self, peer: int, message: bytes) -> None:
-        if self._driver is not None:
-            self._driver.receive(peer, message)
+        if self.driver is not None:
+            self.driver.receive(peer, message)
 
     def _look(self) -> None:
-        if self._driver is not None:
-            self._driver.soon()
+        if self.driver is not None:
+            self.driver.soon()
 
     def _connection_changed(self, peer: int, connected: bool) -> None:
-        if self._driver is not None:
-            if not connected:
-                self._driver.unreachable(peer)
-            self._driver.soon()
+        if self.driver is not None:
+            if connected:
+                self._members.introduce(peer)
+            else:
+                self.driver.unreachable(peer)
+            self.driver.soon()
 
     def _set_leader(self, leader: int, leading: bool) -> None:
         """Listeners hear of every new leader, since what was passed on to the one before may be lost."""
@@ -311,42 +324,14 @@ class RaftLog:
                 listener()
 
     def _compact(self) -> None:
-        if self._driver is None:
+        if self.driver is None:
             return
         settings, begin = self._settings, self._store.snapshot().index
         forgettable = min(self._applied, self.snapshots.needed_from(self._applied)) - begin
         gone = self._store.excess(settings.kept_entries, settings.kept_bytes, min(forgettable, COMPACTION_STEP))
         if gone > 0:
-            self._driver.compact(begin + gone)
+            self.driver.compact(begin + gone)
 
 
 def _words(soft: SoftState) -> dict[str, object]:
     return {"term": soft.term, "leader": f"{soft.leader:x}" if soft.leader else "unknown"}
-
-
-def status_of(own: int, driver: Driver, store: RaftStore, network: ReplicaNetwork) -> Mapping[str, object]:
-    """What is worth knowing, by name."""
-    core = driver.core
-    rows: dict[str, object] = {
-        "raft term": core.term,
-        "raft role": core.role.value,
-        "raft leader": f"{core.leader:016x}" if core.leader else "unknown",
-        "raft log": f"entries {core.log.first_index} to {core.log.last_index}, {core.log.committed} committed, "
-        f"{store.total_bytes >> 10} KiB",
-        "raft messages refused": driver.refused,
-    }
-    for peer in core.membership.ids:
-        if peer != own:
-            rows[f"replica {peer:016x}"] = _peer(driver, network, peer)
-    return rows
-
-
-def _peer(driver: Driver, network: ReplicaNetwork, peer: int) -> str:
-    core = driver.core
-    words = ["connected" if network.connected(peer) else "not connected"]
-    words.append("voter" if peer in core.membership.voters else "learner")
-    progress = core.peers.get(peer)
-    if progress is not None:
-        words.append(f"has entry {progress.match}, {core.log.last_index - progress.match} behind")
-        words.append(progress.feed.value)
-    return ", ".join(words)

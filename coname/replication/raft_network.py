@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
-from coname.interfaces import ITransferReader, ITransferReceiver
+from coname.interfaces import AnswerRequest, ITransferReader, ITransferReceiver, Refusal
 
 
 class ReplicaNetwork(Protocol):
@@ -24,6 +24,18 @@ class ReplicaNetwork(Protocol):
 
     def connected(self, peer: int) -> bool:
         """Whether messages to `peer` have a connection to go over."""
+
+    def places(self) -> Collection[int]:
+        """The peers."""
+
+    def set_places(self, places: Mapping[int, str]) -> None:
+        """From now on these are the peers, each at ``host:port``. This replica itself may be among them."""
+
+    def refusal(self, peer: int) -> Refusal | None:
+        """Why `peer` turned this replica away the last time; None if it did not, or has welcomed it since."""
+
+    def set_answerer(self, answer: AnswerRequest) -> None:
+        """Who answers what operators ask over this network."""
 
     def onConnectionChange(self, listener: Callable[[int, bool], None]) -> None:
         """Call `listener` in the reactor with a peer, and whether it is connected, whenever that changes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -14,7 +14,7 @@ from twisted.trial.unittest import TestCase
 from coname.configuration.authority import replica_name
 from coname.configuration.listen import Address
 from coname.errors import Unavailable
-from coname.interfaces import ILogReplicator, ITransferReader, ITransferReceiver
+from coname.interfaces import AnswerRequest, ILogReplicator, ITransferReader, ITransferReceiver, Refusal
 from coname.protocols.replication_pb import ReplicaNetwork
 from coname.replication.raft_log import RaftLog, RaftLogSettings
 from coname.replication.raft_network import MakeNetwork
@@ -75,6 +75,18 @@ class TableNetwork:
         self.running = False
         for other in list(self.table.places.values()):
             other.changed(self.own)
+
+    def places(self) -> Collection[int]:
+        return self.table.places.keys() - {self.own}
+
+    def set_places(self, places: Mapping[int, str]) -> None:
+        self.told = dict(places)
+
+    def refusal(self, peer: int) -> Refusal | None:
+        return None
+
+    def set_answerer(self, answer: AnswerRequest) -> None:
+        self.answer = answer
 
     def onConnectionChange(self, listener: Callable[[int, bool], None]) -> None:
         self.listeners.append(listener)

@@ -202,8 +202,8 @@ class ReceiverTests(CopyCase):
         await self.start(0, 1, 2)
         await until(lambda: self.leader() is not None, "somebody leads")
         place = next(place for place in range(3) if not self.logs[place].leading)
-        await until(lambda: bool(self.logs[place]._driver.core.leader), "it knows who")  # type: ignore[union-attr]
-        return self.logs[place].snapshots, self.logs[place]._driver.core.leader  # type: ignore[union-attr]
+        await until(lambda: bool(self.logs[place].driver.core.leader), "it knows who")  # type: ignore[union-attr]
+        return self.logs[place].snapshots, self.logs[place].driver.core.leader  # type: ignore[union-attr]
 
     async def test_from_its_leader(self) -> None:
         receiver, leader = await self.follower()

@@ -47,7 +47,7 @@ class CompactionTests(SynchronousTestCase):
         self.log.waitCommitted().addCallbacks(lambda _: self.drain(), lambda _: None)
 
     def test_entries_that_are_being_removed_are_not_asked_for(self) -> None:
-        driver = self.log._driver
+        driver = self.log.driver
         assert driver is not None
         self.assertIs(driver.core.role, Role.LEADER)
         self.held = []
@@ -58,7 +58,7 @@ class CompactionTests(SynchronousTestCase):
         self.assertGreater(driver.core.log.first_index, 3)
 
     def test_a_second_compaction_during_the_first_is_made_too(self) -> None:
-        driver = self.log._driver
+        driver = self.log.driver
         assert driver is not None
         self.held = []
         self.log.applied(5)

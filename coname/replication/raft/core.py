@@ -85,6 +85,16 @@ class Core:
         return self._node.memberships.changed_at <= self._node.log.committed
 
     @property
+    def membership_index(self) -> int:
+        """The log entry that put it in force, or where the log begins, if that was before."""
+        return self._node.memberships.changed_at
+
+    @property
+    def incarnation(self) -> int:
+        """Of this replica's storage."""
+        return self._node.settings.incarnation
+
+    @property
     def log(self) -> RaftLog:
         """The log, to be looked at only."""
         return self._node.log
