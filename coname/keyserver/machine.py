@@ -17,7 +17,7 @@ and filled when it is ratified, since the updates that follow it are applied mea
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from dataclasses import dataclass, field
 
 from google.protobuf.message import DecodeError
@@ -53,6 +53,7 @@ class Applied:
     :ivar state: where the machine stands once `writes` are in the database.
     :ivar frontier: the newest epochs by who signed them, then.
     :ivar pending: how many indices the next epoch will change.
+    :ivar replicas: the ids that are the replicas', of now and of all time: see `Members`.
     :ivar trees: what the tree cache may remember then.
     """
 
@@ -60,6 +61,7 @@ class Applied:
     state: ReplicaState
     frontier: Frontier
     pending: int = 0
+    replicas: Collection[int] = frozenset()
     writes: list[Write] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
     trees: list[Updated] = field(default_factory=list)
@@ -101,7 +103,13 @@ class StateMachine:
 
     def resumed(self) -> Applied:
         """Where the machine stands before anything is applied: what the database holds."""
-        return Applied(self._state.applied_index, self._state, self._ratification.frontier, len(self._open.changes))
+        return Applied(
+            self._state.applied_index,
+            self._state,
+            self._ratification.frontier,
+            len(self._open.changes),
+            self.members.ever,
+        )
 
     def apply(self, entry: CommittedEntry) -> Generator[None, None, Applied]:
         """Compute what `entry` comes to. Yields wherever the work may be interrupted.
@@ -125,6 +133,7 @@ class StateMachine:
         applied.writes.extend(transaction.writes)
         applied.frontier = self._ratification.frontier
         applied.pending = len(self._open.changes)
+        applied.replicas = self.members.ever
         return applied
 
     def _apply_step(

@@ -13,7 +13,7 @@ Rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from twisted.internet.defer import Deferred
@@ -69,6 +69,7 @@ class Verification:
         self._most_pushes = most_pushes
         self._state = ReplicaState()
         self._frontier = Frontier(Numbers())
+        self._replicas: Collection[int] = frozenset()  # ids of all that ever were
         self._published = 0
         self._reserved = (Epoch(0), 0)  # a closed epoch, and its head's slot
         self._readers: dict[int, dict[Deferred[None], None]] = {}
@@ -88,6 +89,7 @@ class Verification:
         """`applied` is durable now: show what it has."""
         self._state = applied.state
         self._frontier = applied.frontier
+        self._replicas = applied.replicas
         self._published = self._shown(applied.state)
         for index in [index for index in self._readers if index < self._published]:
             _fire(self._readers.pop(index))
@@ -157,7 +159,8 @@ class Verification:
 
     def progress(self) -> Mapping[KeyId, Epoch]:
         """The newest epoch that each verifier has signed, 0 for those of the configuration that have signed none."""
-        known = {*self._verifiers.ids, *filter(self._verifiers.may_sign, self._frontier.signers)}
+        signers = self._frontier.signers
+        known = {*self._verifiers.ids, *(each for each in signers if self._verifiers.may_sign(each, self._replicas))}
         signed = self._frontier.progress(known)
         return {verifier: signed.get(verifier, Epoch(0)) for verifier in sorted(known)}
 
@@ -192,7 +195,7 @@ class Verification:
         signer = sole_signer(signed)
         if signer != verifier:
             raise NotPermitted(f"the certificate is that of verifier {verifier:x}, the signature that of {signer:x}")
-        self._verifiers.check_known(verifier)
+        self._verifiers.check_known(verifier, self._replicas)
         self._frontier.check_room(verifier)
         try:
             epoch = heads.parse(signed.head).epoch

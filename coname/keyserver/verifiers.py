@@ -55,14 +55,19 @@ class Verifiers:
         """The verifiers of the configuration; none if it has no list."""
         return [KeyId(verifier) for verifier in self._listed]
 
-    def may_sign(self, signer: KeyId) -> bool:
-        """Whether that is a verifier whose signatures this realm takes."""
-        return signer not in self._replicas and (not self._listed or signer in self._listed)
+    def may_sign(self, signer: KeyId, replicas: Container[int]) -> bool:
+        """Whether that is a verifier whose signatures this realm takes.
+
+        :param replicas: the ids of all replicas that there are or ever were, besides the configuration's.
+        """
+        if signer in self._replicas or signer in replicas:
+            return False
+        return not self._listed or signer in self._listed
 
     def check_known(self, verifier: KeyId, replicas: Container[int]) -> None:
         """:raises NotPermitted: this realm takes no signature of that verifier.
 
-        :param replicas: the ids of those that came later than the configuration, and of all that ever were.
+        :param replicas: as above.
         """
         if verifier in self._replicas or verifier in replicas:
             raise NotPermitted(f"{verifier:x} is the id of a replica, not of a verifier")
