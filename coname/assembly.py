@@ -14,7 +14,7 @@ from coname.core.signatures import SigningKey
 from coname.core.types import KeyId
 from coname.core.vrf import suite
 from coname.engines import make_log
-from coname.keyserver.admission import Admission, Registration
+from coname.keyserver.admission import Admission
 from coname.keyserver.epochs import EpochIntervals
 from coname.keyserver.indices import Indices
 from coname.keyserver.lookups import Lookups
@@ -23,6 +23,8 @@ from coname.keyserver.replica import Parts, Timing
 from coname.keyserver.verified import RememberedSignatures
 from coname.keyserver.verifiers import KnownSigners, Verifiers
 from coname.messages.client_pb2 import AuthorizationPolicy
+from coname.registration.policies import Surroundings, make_checkers
+from coname.registration.registrar import Registrar
 from coname.storage.leveldb import LevelDBStore
 from coname.storage.tree import MerkleTree
 
@@ -32,15 +34,34 @@ def open_store(settings: ReplicaSettings) -> LevelDBStore:
     return LevelDBStore(settings.data_folder, create=True, cache_bytes=settings.limits.cache_bytes // 8)
 
 
+def make_registrar(settings: ReplicaSettings, reactor: Any) -> Registrar:
+    """Who decides about registrations, as `settings` say. It asks nobody before somebody registers."""
+    policies = settings.message.keyserver_config.registration_policy
+    surroundings = Surroundings(reactor, settings.path.parent, settings.proof_clock_skew)
+    return Registrar(
+        make_checkers(policies, surroundings),
+        settings.domains,
+        anybody=any(policy.insecure_skip_email_proof for policy in policies),
+        unbound=settings.unbound_proofs,
+        skew=settings.proof_clock_skew,
+        now=time.time,
+    )
+
+
 def _not_anew() -> None:
     raise RuntimeError("another database was installed, and nobody begins anew with it")
 
 
 def make_parts(
-    settings: ReplicaSettings, store: LevelDBStore, reactor: Any, begin_anew: Callable[[], None] = _not_anew
+    settings: ReplicaSettings,
+    store: LevelDBStore,
+    reactor: Any,
+    begin_anew: Callable[[], None] = _not_anew,
+    registrar: Registrar | None = None,
 ) -> Parts:
     """What a replica on `store` is made of, as `settings` say.
 
+    :param registrar: decides who may register, and outlives the replica; None: one is made for it.
     :param begin_anew: called in the reactor when another database has taken this one's place: the replica is to be
         stopped, `store` closed, and both made again.
     """
@@ -52,7 +73,6 @@ def make_parts(
     tree = MerkleTree(store, settings.tree_nonce, settings.limits.cache_bytes * 3 // 4)
     indices = Indices(store, suite(settings.suite), settings.vrf_secret)
     verifiers = Verifiers(settings.verifiers, settings.replica_policy.public_keys, settings.verification_policy, verify)
-    registration = Registration(settings.message.keyserver_config.registration_policy, settings.domains)
     intervals = EpochIntervals(
         settings.min_epoch_interval, settings.max_epoch_interval, settings.proposal_retry_interval
     )
@@ -70,7 +90,9 @@ def make_parts(
         tree=tree,
         machine=machine,
         lookups=Lookups(store, tree, indices.find, settings.lagging_verifier_scan, settings.limits.cache_bytes // 8),
-        admission=Admission(store, indices, settings.limits, registration, verify, signers),
+        admission=Admission(
+            store, indices, settings.limits, registrar or make_registrar(settings, reactor), verify, signers
+        ),
         verifiers=verifiers,
         signing_key=settings.signing_key,
         signer=signer_of(settings.signing_key, settings.replica_policy),

@@ -107,6 +107,18 @@ class RegistrationRefused(Refused):
     grpc_status = "INVALID_ARGUMENT"
 
 
+class RegistrationNeeded(RegistrationRefused):
+    """No proof that the address is the caller's came along, and this realm asks for one."""
+
+    code = "registration_needed"
+
+
+class RegistrationReplayed(RegistrationRefused):
+    """The proof that the address is the caller's has let somebody in before; each does so once."""
+
+    code = "registration_replayed"
+
+
 class RegistrationExpired(RegistrationRefused):
     """The proof that the address is the caller's was right once, and is too old now."""
 

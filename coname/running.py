@@ -10,23 +10,27 @@ from coname.configuration.settings import ReplicaSettings
 from coname.engines import prepare
 from coname.keyserver.replica import Parts, Replica
 from coname.keyserver.warming import Warming, warm_newest
+from coname.registration.registrar import Registrar
 from coname.storage.leveldb import LevelDBStore
 
 
 class RunningReplica:
     """One life of a replica.
 
-    :param begin_anew: see `coname.assembly.make_parts`.
+    :param begin_anew: see `coname.assembly.make_parts`; and `registrar`.
     :ivar replica: once opened. :ivar parts: likewise.
     """
 
     replica: Replica
     parts: Parts
 
-    def __init__(self, settings: ReplicaSettings, reactor: Any, begin_anew: Callable[[], None]) -> None:
+    def __init__(
+        self, settings: ReplicaSettings, reactor: Any, begin_anew: Callable[[], None], registrar: Registrar
+    ) -> None:
         self._settings = settings
         self._reactor = reactor
         self._begin_anew = begin_anew
+        self._registrar = registrar
         self._store: LevelDBStore | None = None
         self._replica: Replica | None = None
         self._warming: Warming | None = None
@@ -35,7 +39,7 @@ class RunningReplica:
         """Finish what was begun with the database, open it, and start."""
         prepare(self._settings)
         self._store = open_store(self._settings)
-        self.parts = make_parts(self._settings, self._store, self._reactor, self._begin_anew)
+        self.parts = make_parts(self._settings, self._store, self._reactor, self._begin_anew, self._registrar)
         self.replica = self._replica = Replica(self.parts)
         await self.replica.start()
 

@@ -19,7 +19,7 @@ from twisted.logger import Logger
 from twisted.python import usage
 
 from coname import garbage
-from coname.assembly import make_parts, open_store
+from coname.assembly import make_parts, make_registrar, open_store
 from coname.config import ReplicaSettings, load_replica
 from coname.core.vrf import suite
 from coname.errors import Unavailable
@@ -33,6 +33,7 @@ from coname.protocols.grpc_verification import VerificationService
 from coname.protocols.hkp import HkpService
 from coname.protocols.https import HttpsService
 from coname.protocols.manhole import ManholeService
+from coname.registration.policies import KINDS
 from coname.running import RunningReplica
 
 __all__ = ["KeyserverService", "Options", "makeService", "make_parts", "open_store"]
@@ -60,7 +61,7 @@ def missing_proofs(settings: ReplicaSettings) -> list[str]:
     return [
         f"keyserver_config.registration_policy[{place}]: this version does not check {kind}: nobody can register by it"
         for place, kind in enumerate(kinds)
-        if kind not in (None, "insecure_skip_email_proof")
+        if kind not in (None, "insecure_skip_email_proof", *KINDS)
     ]
 
 
@@ -96,6 +97,7 @@ class KeyserverService(ProcessService):
         self._settings = settings
         self.current = CurrentReplica(settings.realm)
         self.fronts: dict[str, Front] = {}
+        self._registrar = make_registrar(settings, reactor)
         self._running: RunningReplica | None = None
         self._turns = DeferredLock()  # starting, beginning anew, stopping: one after the other
         self._stopping = False
@@ -105,6 +107,7 @@ class KeyserverService(ProcessService):
         self._stopping = True
         await gatherResults([maybeDeferred(front.stopService) for front in self.fronts.values()])
         await self._turns.run(self._close)
+        self._registrar.stop()
         self._log.info("The keyserver of {realm} has stopped", realm=self._settings.realm)
 
     async def start(self) -> None:
@@ -129,7 +132,7 @@ class KeyserverService(ProcessService):
         return Deferred.fromCoroutine(self._open_replica())
 
     async def _open_replica(self) -> None:
-        self._running = RunningReplica(self._settings, self._reactor, self._begin_anew)
+        self._running = RunningReplica(self._settings, self._reactor, self._begin_anew, self._registrar)
         await self._running.open()
         self.current.set(self._running.replica)
 

@@ -14,8 +14,9 @@ MAY_IMPORT = {
     "core": {"core", "messages", "errors"},
     "storage": {"storage", "core", "durable", "errors", "interfaces"},
     "replication": {"replication", "backoff", "core", "durable", "errors", "interfaces", "messages", "storage"},
-    "keyserver": {"keyserver", "core", "errors", "interfaces", "messages", "storage"},
-    "configuration": {"configuration", "core", "durable", "errors", "messages"},
+    "registration": {"registration", "oidc", "core", "errors", "messages"},
+    "keyserver": {"keyserver", "core", "errors", "interfaces", "messages", "registration", "storage"},
+    "configuration": {"configuration", "core", "durable", "errors", "messages", "registration"},
     "verifier": {"verifier", "core", "errors", "interfaces", "messages", "storage"},
     "following": {"following", "verifier", "backoff", "core", "durable", "errors", "messages"},
     "protocols": {
@@ -28,6 +29,7 @@ MAY_IMPORT = {
         "errors",
         "interfaces",
         "messages",
+        "registration",
     },
     "client": {"client", "config", "configuration", "core", "durable", "errors", "following", "messages", "storage"},
 }

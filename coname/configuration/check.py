@@ -14,6 +14,7 @@ from coname.configuration import defaults, listen, tls_config
 from coname.configuration.check_etcd import check_etcd
 from coname.configuration.check_keyserver import check_keyserver
 from coname.configuration.check_realm import check_duration
+from coname.configuration.check_registration import check_front_url
 from coname.configuration.findings import Findings
 from coname.configuration.keys import read_signing_key
 from coname.configuration.settings import Listener, ManholeSettings, ReplicaSettings
@@ -52,6 +53,7 @@ def check_replica(message: pb.ReplicaConfig, path: Path, now: datetime, findings
     if message.HasField("etcd"):
         etcd = check_etcd(message.etcd, config.realm, folder, limits.request_bytes, findings.at("etcd"))
     client_timeout = check_duration(message.client_timeout, findings.at("client_timeout"))
+    httpfront_url = check_front_url(message.httpfront_url, findings.at("httpfront_url"))
     raft_heartbeat = _raft_heartbeat(message, findings.at("raft_heartbeat"))
     findings.raise_mistakes()
     policy, verification_policy = shared.replica_policy, shared.verification_policy
@@ -70,6 +72,9 @@ def check_replica(message: pb.ReplicaConfig, path: Path, now: datetime, findings
         replica_policy=policy,
         verification_policy=verification_policy,
         verifiers=shared.verifiers,
+        unbound_proofs=shared.unbound_proofs,
+        proof_clock_skew=shared.proof_clock_skew,
+        httpfront_url=httpfront_url,
         limits=limits,
         min_epoch_interval=shared.intervals.least,
         max_epoch_interval=shared.intervals.greatest,

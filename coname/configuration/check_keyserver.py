@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from coname.configuration import defaults, listen
 from coname.configuration.check_realm import check_domains, check_duration, check_policy, check_public_key
+from coname.configuration.check_registration import check_binding, check_registration, check_skew
 from coname.configuration.check_verifiers import check_verifiers
 from coname.configuration.findings import Findings
 from coname.configuration.keys import read_vrf_secret
@@ -37,6 +38,8 @@ class Shared:
     replica_policy: AuthorizationPolicy | None
     verification_policy: AuthorizationPolicy | None
     verifiers: Mapping[int, Sequence[bytes]]
+    unbound_proofs: bool
+    proof_clock_skew: float
 
 
 def check_keyserver(config: pb.KeyserverConfig, folder: Path, findings: Findings) -> Shared:
@@ -44,7 +47,7 @@ def check_keyserver(config: pb.KeyserverConfig, folder: Path, findings: Findings
     if not config.realm:
         findings.at("realm").mistake("missing: the realm's name, which every epoch head carries")
     check_domains(config.domains, findings.at("domains"))
-    _check_registration(config, findings.at("registration_policy"))
+    check_registration(config.registration_policy, folder, findings.at("registration_policy"))
     policy = _replicas(config, findings)
     return Shared(
         vrf_secret=_vrf_secret(config, folder, findings),
@@ -52,6 +55,8 @@ def check_keyserver(config: pb.KeyserverConfig, folder: Path, findings: Findings
         replica_policy=policy,
         verification_policy=_verification_policy(config, policy, findings.at("verification_policy")),
         verifiers=check_verifiers(config, policy, findings),
+        unbound_proofs=check_binding(config, findings.at("unbound_proofs")),
+        proof_clock_skew=check_skew(config.proof_clock_skew, findings.at("proof_clock_skew")),
     )
 
 
@@ -128,14 +133,3 @@ def _verification_policy(
         return fallback
     check_policy(config.verification_policy, findings)
     return config.verification_policy
-
-
-def _check_registration(config: pb.KeyserverConfig, findings: Findings) -> None:
-    """Who may register."""
-    if not config.registration_policy:
-        findings.warn("empty: nobody can register an address")
-    for number, policy in enumerate(config.registration_policy):
-        if policy.WhichOneof("policy_type") is None:
-            findings.at(number).mistake("empty; one kind of proof is expected")
-        elif policy.insecure_skip_email_proof:
-            findings.at(number).warn("insecure: anybody can register any address that is still free")

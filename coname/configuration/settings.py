@@ -70,6 +70,9 @@ class ReplicaSettings:
     :ivar verification_policy: under which clients accept an answer, as far as this replica knows.
     :ivar verifiers: the public keys of each verifier by its id; empty: whoever's certificate verifies is one.
     :ivar domains: whose addresses may be registered, canonical; empty: any.
+    :ivar unbound_proofs: whether a registration proof is taken that names no entry.
+    :ivar proof_clock_skew: seconds that clocks of those who issue proofs may be off.
+    :ivar httpfront_url: where browsers reach the HTTPS front, without a slash at its end; empty: not known.
     :ivar limits: with the defaults filled in.
     :ivar min_epoch_interval: seconds, as are the other intervals.
     :ivar client_timeout: how long an update may wait for its ratification; 0: without limit.
@@ -94,6 +97,9 @@ class ReplicaSettings:
     replica_policy: AuthorizationPolicy = field(repr=False)
     verification_policy: AuthorizationPolicy = field(repr=False)
     verifiers: Mapping[int, Sequence[bytes]] = field(repr=False)
+    unbound_proofs: bool
+    proof_clock_skew: float
+    httpfront_url: str
     limits: Limits
     min_epoch_interval: float
     max_epoch_interval: float

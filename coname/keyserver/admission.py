@@ -1,31 +1,31 @@
 """What is checked before an update is proposed: everything that can be known at the edge.
 
 In order, so that cheap checks come before dear ones: presence and sizes, the profile against its commitment, the
-policy's shape, the index, for a new entry who may register, and the signatures and the version (protocol section 6).
+policy's shape, the index, the signatures and the version (protocol section 6), and for a new entry who may register it.
 The state machine checks again what another update may have changed meanwhile, and nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
-from dataclasses import dataclass
+from collections.abc import Container
 from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
 
-from coname.core import addresses
 from coname.core.hashes import profile_commitment
 from coname.core.policies import check_update
 from coname.core.quorums import depth_and_size, satisfied
 from coname.core.signatures import PUBLIC_KEY_SIZE, SIGNATURE_SIZE, Verify
 from coname.core.types import Epoch
-from coname.errors import InvalidRequest, NotCanonical, QuorumUnmet, RegistrationRefused, TooLarge
+from coname.errors import InvalidRequest, QuorumUnmet, TooLarge
 from coname.interfaces import IKeyValueStore
 from coname.keyserver import tables
 from coname.keyserver.indices import Indices
 from coname.messages.client_pb2 import Entry, LookupRequest, Profile, QuorumExpr, UpdateRequest
-from coname.messages.config_pb2 import Limits, RegistrationPolicy
+from coname.messages.config_pb2 import Limits
 from coname.messages.replication_pb2 import AdmittedUpdate
+from coname.registration.proof import Presented
+from coname.registration.registrar import Registrar
 
 INDEX_SIZE = 32
 COMMITMENT_SIZE = 64
@@ -33,33 +33,24 @@ MIN_NONCE = 16
 """Bytes of randomness in a profile: fewer, and its commitment could be guessed (protocol section 3)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Registration:
-    """Who may register in this realm.
-
-    :ivar policies: the realm's registration policies; any one of them suffices, none means nobody.
-    :ivar domains: whose addresses are taken; none means any.
-    """
-
-    policies: Sequence[RegistrationPolicy]
-    domains: Sequence[str]
-
-
 class Admitted(NamedTuple):
     """What is to be done with an update that passed.
 
     :ivar update: what to propose; None if the very same entry is there already.
     :ivar epoch: the epoch that has it, in that case.
+    :ivar registers: whether it makes the first entry of its address.
     """
 
     update: AdmittedUpdate | None
     epoch: Epoch
+    registers: bool = False
 
 
 class Admission:
     """Decides whether an update may be proposed.
 
     :param limits: with no field zero.
+    :param registrar: decides who may make the first entry of an address.
     :param signers: who signs heads in this realm: an update never waits for anybody else.
     """
 
@@ -68,14 +59,14 @@ class Admission:
         store: IKeyValueStore,
         indices: Indices,
         limits: Limits,
-        registration: Registration,
+        registrar: Registrar,
         verify: Verify,
         signers: Container[int],
     ) -> None:
         self._store = store
         self._indices = indices
         self._limits = limits
-        self._registration = registration
+        self._registrar = registrar
         self._verify = verify
         self._signers = signers
 
@@ -88,11 +79,13 @@ class Admission:
         if request.HasField("quorum_requirement"):
             self._check_quorum("quorum_requirement", request.quorum_requirement)
 
-    def admit(self, request: UpdateRequest) -> Admitted:
-        """The update as it is to be proposed.
+    async def admit(self, request: UpdateRequest, certificate: bytes = b"") -> Admitted:
+        """The update as it is to be proposed. Waits only for what a registration's proof may need.
 
+        :param certificate: of the client, from its connection; see `Presented`.
         :raises InvalidRequest: it is malformed, or contradicts itself.
         :raises Refused: version, signatures or registration are not in order.
+        :raises Unavailable: a proof cannot be checked at the moment.
         """
         self._check_form(request)
         user_id = request.lookup_parameters.user_id
@@ -103,14 +96,19 @@ class Admission:
         place = tables.newest_place(self._store, index)
         current = None if place is None else tables.read_update(self._store, place.position).new_entry
         if place is None:
-            self._check_registration(user_id)
+            self._registrar.check_address(user_id)
         if place is not None and current == request.update.new_entry:
             return Admitted(None, place.epoch)  # sent again: the answer may have been lost
         check_update(current, request.update, self._verify)
         update = AdmittedUpdate(
             update=request.update, profile=request.profile, user_id=user_id, index_proof=index_proof
         )
-        return Admitted(update, Epoch(0))
+        if place is None:
+            presented = Presented(request.email_proof, certificate)
+            proof = await self._registrar.check(user_id, request.update.new_entry, presented)
+            if proof is not None:
+                update.proof.CopyFrom(proof)
+        return Admitted(update, Epoch(0), place is None)
 
     def _check_form(self, request: UpdateRequest) -> None:
         if not request.HasField("update") or not request.update.new_entry:
@@ -156,20 +154,6 @@ class Admission:
         shape = depth_and_size(quorum, self._limits.quorum_size)
         _bound(f"the depth of {what}", shape.depth, self._limits.quorum_depth)
         _bound(f"the size of {what}", shape.size, self._limits.quorum_size)
-
-    def _check_registration(self, user_id: str) -> None:
-        canonical = addresses.canonical(user_id)
-        if canonical != user_id:
-            raise NotCanonical(f"{user_id!r} is not in canonical form; register {canonical!r}")
-        domain = addresses.split(user_id)[1]
-        if self._registration.domains and domain not in self._registration.domains:
-            raise RegistrationRefused(
-                f"addresses of {domain!r} are not registered here, only of {', '.join(self._registration.domains)}"
-            )
-        if not any(policy.insecure_skip_email_proof for policy in self._registration.policies):
-            raise RegistrationRefused(
-                "this realm registers nobody: its registration_policy names no proof that this server can check"
-            )
 
 
 def _check_profile(encoded: bytes) -> None:

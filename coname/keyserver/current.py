@@ -64,9 +64,9 @@ class CurrentReplica:
         """See `IKeyserver`."""
         return self.present().lookup(request)
 
-    def update(self, request: UpdateRequest) -> Deferred[Answer]:
+    def update(self, request: UpdateRequest, certificate: bytes = b"") -> Deferred[Answer]:
         """See `IKeyserver`."""
-        return fail(Unavailable(BETWEEN)) if self.replica is None else self.replica.update(request)
+        return fail(Unavailable(BETWEEN)) if self.replica is None else self.replica.update(request, certificate)
 
 
 @implementer(IVerification)

@@ -26,11 +26,11 @@ from coname.core import heads, transcripts
 from coname.core.hashes import summary_hash
 from coname.core.policies import check_update
 from coname.core.signatures import Verify
-from coname.core.times import to_nanoseconds
+from coname.core.times import NANOSECONDS, to_nanoseconds
 from coname.core.types import Epoch, Index
 from coname.errors import ConameError, Corrupt, ProofInvalid
 from coname.interfaces import CommittedEntry, IKeyValueStore, Write
-from coname.keyserver import open_epoch, tables
+from coname.keyserver import open_epoch, proof_records, tables
 from coname.keyserver.effects import Effect, EpochClosed, Reached, UpdateApplied, UpdateRejected
 from coname.keyserver.frontier import Frontier
 from coname.keyserver.members import Members
@@ -165,6 +165,8 @@ class StateMachine:
             if place is not None and current == new_entry:
                 return UpdateApplied(uid, place.epoch)  # sent again, by somebody who missed the answer
             check_update(current, admitted.update, self._verify)
+            if place is None and admitted.HasField("proof"):
+                proof_records.use(transaction, admitted.proof, admitted.user_id, self._closed_at(transaction))
         except DecodeError:
             return UpdateRejected(uid, ProofInvalid("update", "the entry does not decode"))
         except Corrupt:
@@ -198,6 +200,7 @@ class StateMachine:
         previous = self._previous_epoch(transaction)
         if not self._may_close(delimiter, previous):
             return
+        yield from proof_records.forget(self._store, transaction, to_nanoseconds(delimiter.timestamp) // NANOSECONDS)
         root = NodeRef(previous.tree_root) if previous else EMPTY
         updated = yield from self._tree.update(root, self._open.changes, state.next_node)
         transaction.add(updated.writes)
@@ -224,6 +227,11 @@ class StateMachine:
         self._open = OpenEpoch(state.verifier_log_length)
         applied.trees.append(updated)
         applied.effects.append(EpochClosed(epoch))
+
+    def _closed_at(self, transaction: Transaction) -> int:
+        """When the newest epoch was issued, in seconds since 1970; 0 before the first."""
+        previous = self._previous_epoch(transaction)
+        return 0 if previous is None else heads.parse(previous.timestamped_head).issue_time_ns // NANOSECONDS
 
     def _previous_epoch(self, transaction: Transaction) -> EpochRecord | None:
         closed = self._state.closed_epoch

@@ -26,7 +26,7 @@ from coname.core.types import Epoch, KeyId
 from coname.errors import ConameError, Overloaded, TimedOut, Unavailable
 from coname.interfaces import CommittedEntry, IKeyserver, IKeyValueStore, ILogReplicator
 from coname.keyserver import tables
-from coname.keyserver.admission import Admission
+from coname.keyserver.admission import Admission, Admitted
 from coname.keyserver.answers import Answer
 from coname.keyserver.effects import Effect, EpochClosed, HeadSigned, UpdateApplied, UpdateRejected
 from coname.keyserver.epochs import EpochInputs, EpochIntervals, Reevaluated, delimiter_due, signature_due
@@ -39,9 +39,10 @@ from coname.keyserver.verification import Verification
 from coname.keyserver.verifiers import Verifiers
 from coname.keyserver.waiting import RatificationWaiters, UpdateWaiters
 from coname.messages.client_pb2 import LookupRequest, SignedEpochHead, UpdateRequest
-from coname.messages.replication_pb2 import AdmittedUpdate, EpochDelimiter, KeyserverStep
+from coname.messages.replication_pb2 import EpochDelimiter, KeyserverStep
 from coname.messages.stored_pb2 import ReplicaState
 from coname.messages.verification_pb2 import SignedTranscript
+from coname.registration.registrar import log_registration
 from coname.storage.tree import MerkleTree
 
 CHECKPOINT_BYTES = 4 * 1024 * 1024
@@ -159,9 +160,9 @@ class Replica:
         self._parts.admission.check_lookup(request)
         return self._lookups.lookup(request)
 
-    def update(self, request: UpdateRequest) -> Deferred[Answer]:
+    def update(self, request: UpdateRequest, certificate: bytes = b"") -> Deferred[Answer]:
         """See `IKeyserver`."""
-        return self._time_limit.watch(Deferred.fromCoroutine(self._update(request)))
+        return self._time_limit.watch(Deferred.fromCoroutine(self._update(request, certificate)))
 
     # what the operator sees
 
@@ -193,15 +194,17 @@ class Replica:
 
     # updates
 
-    async def _update(self, request: UpdateRequest) -> Answer:
+    async def _update(self, request: UpdateRequest, certificate: bytes) -> Answer:
         if not self._taking:
             raise Unavailable("this replica does not take updates at the moment")
         if self._serving >= self._parts.most_pending:
             raise Overloaded(f"{self._serving} updates are waiting already; try again in a moment")
         self._serving += 1
         try:
-            admitted = self._parts.admission.admit(request)
-            epoch = await self._commit(admitted.update) if admitted.update else admitted.epoch
+            admitted = await self._parts.admission.admit(request, certificate)
+            if not self._taking:
+                raise Unavailable("this replica does not take updates any more")
+            epoch = await self._commit(admitted) if admitted.update else admitted.epoch
             parameters = request.lookup_parameters
             quorum = parameters.quorum_requirement if parameters.HasField("quorum_requirement") else None
             if not self._lookups.satisfied(epoch, quorum):
@@ -214,14 +217,17 @@ class Replica:
         finally:
             self._serving -= 1
 
-    async def _commit(self, update: AdmittedUpdate) -> Epoch:
-        step = KeyserverStep(UID=new_uid(), update=update)
+    async def _commit(self, admitted: Admitted) -> Epoch:
+        step = KeyserverStep(UID=new_uid(), update=admitted.update)
         applied = self._updates.wait(step.UID)
         self._proposer.want(step)
         try:
-            return await applied
+            epoch = await applied
         finally:
             self._proposer.forget(step.UID)
+        if admitted.registers:
+            log_registration(self._log, step.update, epoch)
+        return epoch
 
     # the log
 

@@ -17,6 +17,8 @@ table  key                                          value
 ``f``  epoch                                        who has signed it, in bits (`coname.keyserver.frontier`)
 ``n``  nothing                                      the key ids of all who have signed, in order of their bits
 ``t``  node number                                  a tree node (`coname.storage.tree`)
+``q``  id of a registration proof                   until when it is remembered (`coname.keyserver.proof_records`)
+``w``  that time, id of the proof                   nothing
 ``x``  nothing, or log index                        what the etcd engine remembers of the log
 =====  ===========================================  ======================================================
 

@@ -27,7 +27,7 @@ from coname.messages import config_pb2 as coname_dot_messages_dot_config__pb2
 from coname.messages import verification_pb2 as coname_dot_messages_dot_verification__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!coname/messages/replication.proto\x12\x05proto\x1a\x1c\x63oname/messages/client.proto\x1a\x1c\x63oname/messages/config.proto\x1a\"coname/messages/verification.proto\"/\n\x08LogEntry\x12#\n\x05steps\x18\x01 \x03(\x0b\x32\x14.proto.KeyserverStep\"\xc1\x02\n\rKeyserverStep\x12\x0b\n\x03UID\x18\x01 \x01(\x06\x12\x30\n\x0f\x65poch_delimiter\x18\x03 \x01(\x0b\x32\x15.proto.EpochDelimiterH\x00\x12\x30\n\x0ereplica_signed\x18\x04 \x01(\x0b\x32\x16.proto.SignedEpochHeadH\x00\x12\x31\n\x0fverifier_signed\x18\x05 \x01(\x0b\x32\x16.proto.SignedEpochHeadH\x00\x12\'\n\x06update\x18\x06 \x01(\x0b\x32\x15.proto.AdmittedUpdateH\x00\x12.\n\x0ereplica_change\x18\x08 \x01(\x0b\x32\x14.proto.ReplicaChangeH\x00\x12+\n\ntranscript\x18\x07 \x01(\x0b\x32\x17.proto.SignedTranscriptB\x06\n\x04type\"q\n\x0e\x41\x64mittedUpdate\x12(\n\x06update\x18\x01 \x01(\x0b\x32\x18.proto.SignedEntryUpdate\x12\x0f\n\x07profile\x18\x02 \x01(\x0c\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x13\n\x0bindex_proof\x18\x04 \x01(\x0c\"K\n\x0e\x45pochDelimiter\x12\x14\n\x0c\x65poch_number\x18\x01 \x01(\x04\x12#\n\ttimestamp\x18\x02 \x01(\x0b\x32\x10.proto.Timestamp\"n\n\rReplicaChange\x12\x1d\n\x03\x61\x64\x64\x18\x01 \x01(\x0b\x32\x0e.proto.ReplicaH\x00\x12\x11\n\x07promote\x18\x02 \x01(\x06H\x00\x12\x10\n\x06remove\x18\x03 \x01(\x06H\x00\x12\x0f\n\x07learner\x18\x04 \x01(\x08\x42\x08\n\x06\x63hangeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!coname/messages/replication.proto\x12\x05proto\x1a\x1c\x63oname/messages/client.proto\x1a\x1c\x63oname/messages/config.proto\x1a\"coname/messages/verification.proto\"/\n\x08LogEntry\x12#\n\x05steps\x18\x01 \x03(\x0b\x32\x14.proto.KeyserverStep\"\xc1\x02\n\rKeyserverStep\x12\x0b\n\x03UID\x18\x01 \x01(\x06\x12\x30\n\x0f\x65poch_delimiter\x18\x03 \x01(\x0b\x32\x15.proto.EpochDelimiterH\x00\x12\x30\n\x0ereplica_signed\x18\x04 \x01(\x0b\x32\x16.proto.SignedEpochHeadH\x00\x12\x31\n\x0fverifier_signed\x18\x05 \x01(\x0b\x32\x16.proto.SignedEpochHeadH\x00\x12\'\n\x06update\x18\x06 \x01(\x0b\x32\x15.proto.AdmittedUpdateH\x00\x12.\n\x0ereplica_change\x18\x08 \x01(\x0b\x32\x14.proto.ReplicaChangeH\x00\x12+\n\ntranscript\x18\x07 \x01(\x0b\x32\x17.proto.SignedTranscriptB\x06\n\x04type\"\x94\x01\n\x0e\x41\x64mittedUpdate\x12(\n\x06update\x18\x01 \x01(\x0b\x32\x18.proto.SignedEntryUpdate\x12\x0f\n\x07profile\x18\x02 \x01(\x0c\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x13\n\x0bindex_proof\x18\x04 \x01(\x0c\x12!\n\x05proof\x18\x05 \x01(\x0b\x32\x12.proto.ProofRecord\"h\n\x0bProofRecord\x12\n\n\x02id\x18\x01 \x01(\x0c\x12\x0f\n\x07\x65xpires\x18\x02 \x01(\x04\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x0e\n\x06issuer\x18\x04 \x01(\t\x12\x0f\n\x07subject\x18\x05 \x01(\t\x12\r\n\x05\x62ound\x18\x06 \x01(\x08\"K\n\x0e\x45pochDelimiter\x12\x14\n\x0c\x65poch_number\x18\x01 \x01(\x04\x12#\n\ttimestamp\x18\x02 \x01(\x0b\x32\x10.proto.Timestamp\"n\n\rReplicaChange\x12\x1d\n\x03\x61\x64\x64\x18\x01 \x01(\x0b\x32\x0e.proto.ReplicaH\x00\x12\x11\n\x07promote\x18\x02 \x01(\x06H\x00\x12\x10\n\x06remove\x18\x03 \x01(\x06H\x00\x12\x0f\n\x07learner\x18\x04 \x01(\x08\x42\x08\n\x06\x63hangeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,10 +38,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LOGENTRY']._serialized_end=187
   _globals['_KEYSERVERSTEP']._serialized_start=190
   _globals['_KEYSERVERSTEP']._serialized_end=511
-  _globals['_ADMITTEDUPDATE']._serialized_start=513
-  _globals['_ADMITTEDUPDATE']._serialized_end=626
-  _globals['_EPOCHDELIMITER']._serialized_start=628
-  _globals['_EPOCHDELIMITER']._serialized_end=703
-  _globals['_REPLICACHANGE']._serialized_start=705
-  _globals['_REPLICACHANGE']._serialized_end=815
+  _globals['_ADMITTEDUPDATE']._serialized_start=514
+  _globals['_ADMITTEDUPDATE']._serialized_end=662
+  _globals['_PROOFRECORD']._serialized_start=664
+  _globals['_PROOFRECORD']._serialized_end=768
+  _globals['_EPOCHDELIMITER']._serialized_start=770
+  _globals['_EPOCHDELIMITER']._serialized_end=845
+  _globals['_REPLICACHANGE']._serialized_start=847
+  _globals['_REPLICACHANGE']._serialized_end=957
 # @@protoc_insertion_point(module_scope)

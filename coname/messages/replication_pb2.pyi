@@ -34,16 +34,34 @@ class KeyserverStep(_message.Message):
     def __init__(self, UID: _Optional[int] = ..., epoch_delimiter: _Optional[_Union[EpochDelimiter, _Mapping]] = ..., replica_signed: _Optional[_Union[_client_pb2.SignedEpochHead, _Mapping]] = ..., verifier_signed: _Optional[_Union[_client_pb2.SignedEpochHead, _Mapping]] = ..., update: _Optional[_Union[AdmittedUpdate, _Mapping]] = ..., replica_change: _Optional[_Union[ReplicaChange, _Mapping]] = ..., transcript: _Optional[_Union[_verification_pb2.SignedTranscript, _Mapping]] = ...) -> None: ...
 
 class AdmittedUpdate(_message.Message):
-    __slots__ = ("update", "profile", "user_id", "index_proof")
+    __slots__ = ("update", "profile", "user_id", "index_proof", "proof")
     UPDATE_FIELD_NUMBER: _ClassVar[int]
     PROFILE_FIELD_NUMBER: _ClassVar[int]
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     INDEX_PROOF_FIELD_NUMBER: _ClassVar[int]
+    PROOF_FIELD_NUMBER: _ClassVar[int]
     update: _client_pb2.SignedEntryUpdate
     profile: bytes
     user_id: str
     index_proof: bytes
-    def __init__(self, update: _Optional[_Union[_client_pb2.SignedEntryUpdate, _Mapping]] = ..., profile: _Optional[bytes] = ..., user_id: _Optional[str] = ..., index_proof: _Optional[bytes] = ...) -> None: ...
+    proof: ProofRecord
+    def __init__(self, update: _Optional[_Union[_client_pb2.SignedEntryUpdate, _Mapping]] = ..., profile: _Optional[bytes] = ..., user_id: _Optional[str] = ..., index_proof: _Optional[bytes] = ..., proof: _Optional[_Union[ProofRecord, _Mapping]] = ...) -> None: ...
+
+class ProofRecord(_message.Message):
+    __slots__ = ("id", "expires", "kind", "issuer", "subject", "bound")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    ISSUER_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    BOUND_FIELD_NUMBER: _ClassVar[int]
+    id: bytes
+    expires: int
+    kind: str
+    issuer: str
+    subject: str
+    bound: bool
+    def __init__(self, id: _Optional[bytes] = ..., expires: _Optional[int] = ..., kind: _Optional[str] = ..., issuer: _Optional[str] = ..., subject: _Optional[str] = ..., bound: _Optional[bool] = ...) -> None: ...
 
 class EpochDelimiter(_message.Message):
     __slots__ = ("epoch_number", "timestamp")

@@ -15,7 +15,7 @@ from coname.core.quorums import replica_policy
 from coname.core.signatures import SigningKey, Verify, public_key_message, verify
 from coname.core.vrf import suite
 from coname.interfaces import IKeyValueStore, ILogReplicator
-from coname.keyserver.admission import Admission, Registration
+from coname.keyserver.admission import Admission
 from coname.keyserver.epochs import EpochIntervals
 from coname.keyserver.indices import Indices
 from coname.keyserver.lookups import Lookups
@@ -24,8 +24,9 @@ from coname.keyserver.replica import Parts, Replica, Timing
 from coname.keyserver.verified import RememberedSignatures
 from coname.keyserver.verifiers import KnownSigners, Verifiers
 from coname.messages.client_pb2 import Entry, LookupProof, Profile, QuorumExpr, UpdateRequest
-from coname.messages.config_pb2 import RFC9381, Limits, RealmConfig, RegistrationPolicy
+from coname.messages.config_pb2 import RFC9381, Limits, RealmConfig
 from coname.messages.config_pb2 import Replica as ReplicaMember
+from coname.registration.registrar import Registrar, open_to_all
 from coname.replication.single import SingleLog
 from coname.storage.memory import MemoryStore
 from coname.storage.tree import MerkleTree
@@ -135,7 +136,7 @@ class World:
         run_in_thread: Callable[..., Any] = at_once,
         start: float = START,
         limits: Limits = LIMITS,
-        registration: Registration | None = None,
+        registrar: Registrar | None = None,
         make_log: Callable[[IKeyValueStore], ILogReplicator] | None = None,
     ) -> None:
         self.realm = realm or Realm()
@@ -145,13 +146,11 @@ class World:
         remembered = RememberedSignatures()
         tree = MerkleTree(self.store, b"", 1 << 20)
         indices = Indices(self.store, self.realm.suite, self.realm.vrf_secret)
-        registration = registration or Registration([RegistrationPolicy(insecure_skip_email_proof=True)], [])
         self.verifiers = self.realm.verifiers(remembered)
         self.log = make_log(self.store) if make_log else SingleLog(self.store, run_in_thread)
         self.lookups = Lookups(self.store, tree, indices.find, scan, 1 << 20)
         machine = StateMachine(self.store, REALM, tree, self.realm.members, self.verifiers, remembered)
         has_signed = None if self.realm.listed else machine.resumed().frontier.has_signed
-        registration = Registration([RegistrationPolicy(insecure_skip_email_proof=True)], [])
         signers = KnownSigners(machine.members, self.realm.listed, has_signed)
         self.parts = Parts(
             realm=REALM,
@@ -160,7 +159,7 @@ class World:
             tree=tree,
             machine=machine,
             lookups=self.lookups,
-            admission=Admission(self.store, indices, limits, registration, remembered, signers),
+            admission=Admission(self.store, indices, limits, registrar or open_to_all(), remembered, signers),
             verifiers=self.verifiers,
             signing_key=self.realm.key,
             signer=self.realm.key.key_id,

@@ -18,11 +18,11 @@ from coname.errors import (
     UpdateInvalid,
 )
 from coname.interfaces import IKeyserver
-from coname.keyserver.admission import Registration
 from coname.keyserver.epochs import EpochIntervals
 from coname.messages.client_pb2 import Entry, LookupRequest, Profile
-from coname.messages.config_pb2 import Limits, RegistrationPolicy
-from tests.keyserver.harness import LIMITS, Owner, World
+from coname.messages.config_pb2 import Limits
+from coname.registration.registrar import Registrar, open_to_all
+from tests.keyserver.harness import LIMITS, START, Owner, World
 
 
 class ReplicaCase(SynchronousTestCase):
@@ -456,12 +456,12 @@ class AdmissionTests(ReplicaCase):
         self.refused(UpdateInvalid, "version")
 
     def test_registration_closed(self) -> None:
-        self.begin(World(self.world.realm, registration=Registration([], [])))
+        nobody = Registrar([], [], anybody=False, unbound=False, skew=60, now=lambda: START)
+        self.begin(World(self.world.realm, registrar=nobody))
         self.refused(RegistrationRefused, "registers nobody")
 
     def test_foreign_domain(self) -> None:
-        anybody = [RegistrationPolicy(insecure_skip_email_proof=True)]
-        self.begin(World(self.world.realm, registration=Registration(anybody, ["example.org"])))
+        self.begin(World(self.world.realm, registrar=open_to_all(["example.org"])))
         self.refused(RegistrationRefused, "only of example.org")
 
     def test_refusals_change_nothing(self) -> None:

@@ -78,7 +78,7 @@ class SmallKeyserver:
         tree_proof = reference_tree.prove(values, index)
         return Answer(request.user_id, index, proof, self._ratified(values), tree_proof, entry, profile)
 
-    def update(self, request: UpdateRequest) -> Deferred[Answer]:
+    def update(self, request: UpdateRequest, certificate: bytes = b"") -> Deferred[Answer]:
         """Waits until `answer_updates`."""
         self.asked.append(request)
         if self.error is not None:

@@ -1,0 +1,42 @@
+"""From the configuration's registration policies to what checks their proofs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from coname.messages.config_pb2 import RegistrationPolicy
+from coname.registration.proof import IProofChecker
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a checker may need beside its policy.
+
+    :ivar reactor: for connections and timers; nothing of it may be used before the process runs.
+    :ivar folder: the configuration file's: key files are named relative to it.
+    :ivar skew: seconds that clocks may differ.
+    """
+
+    reactor: Any
+    folder: Path
+    skew: float
+
+
+Make = Callable[[RegistrationPolicy, Surroundings], IProofChecker]
+
+KINDS: Mapping[str, Make] = {}
+"""What makes the checker of each kind of policy, by its field's name. Each imports its libraries when it is called:
+a realm that does not take such proofs need not load them."""
+
+
+def make_checkers(policies: Iterable[RegistrationPolicy], surroundings: Surroundings) -> list[IProofChecker]:
+    """A checker for each policy that asks for a proof."""
+    checkers = []
+    for policy in policies:
+        make = KINDS.get(policy.WhichOneof("policy_type") or "")
+        if make is not None:
+            checkers.append(make(policy, surroundings))
+    return checkers
