@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from coname.client.identity import Identity
     from coname.client.identity_store import IdentityFile, MemoryIdentity
     from coname.client.planning import AlreadyRegistered, Change, NotOwner
+    from coname.client.records import FolderRecords, MemoryRecords
     from coname.client.results import Outcome, Result
-    from coname.client.state import FolderRecords, MemoryRecords, PinnedState
+    from coname.client.state import PinnedState
 
 __all__ = [
     "AlreadyRegistered",
@@ -52,8 +53,9 @@ _MODULES = {
     "identity": ("Identity",),
     "identity_store": ("IdentityFile", "MemoryIdentity"),
     "planning": ("AlreadyRegistered", "Change", "NotOwner"),
+    "records": ("FolderRecords", "MemoryRecords"),
     "results": ("Outcome", "Result"),
-    "state": ("FolderRecords", "MemoryRecords", "PinnedState"),
+    "state": ("PinnedState",),
 }
 """Which module each of the names is in."""
 

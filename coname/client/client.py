@@ -27,9 +27,10 @@ from coname.client.framework import framework
 from coname.client.identity import Identity, Pending
 from coname.client.interfaces import IIdentityStore, ITransport
 from coname.client.planning import Change, plan_registration, plan_update
+from coname.client.records import MemoryRecords
 from coname.client.results import Outcome, Result
 from coname.client.signers import naming
-from coname.client.state import MemoryRecords, PinnedState, realm_name
+from coname.client.state import PinnedState, realm_name
 from coname.core.addresses import canonical
 from coname.core.lookup import realm_for, verify_lookup
 from coname.core.types import Epoch

@@ -15,8 +15,9 @@ from coname.client.console.options import Network
 from coname.client.console.running import Connect, Environment, Way
 from coname.client.identity import Identity
 from coname.client.identity_store import IdentityFile
+from coname.client.records import FolderRecords
 from coname.client.results import Result
-from coname.client.state import FolderRecords, PinnedState, realm_name
+from coname.client.state import PinnedState, realm_name
 from coname.config import load_client
 from coname.core.addresses import canonical
 from coname.core.lookup import realm_for
