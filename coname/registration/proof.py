@@ -7,7 +7,7 @@ are taken only where the configuration says so (`coname.registration.registrar`)
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from zope.interface import Attribute, Interface
@@ -78,6 +78,10 @@ class IProofChecker(Interface):
 
     kind: str = Attribute("Its name: what `Proved.kind` says, and the front's list of ways.")
     domains: Sequence[str] = Attribute("Whose addresses it may prove: domains or ``*.`` and a domain, canonical.")
+
+    def offer(domain: str) -> Sequence[Mapping[str, str]]:
+        """What people of `domain`, canonical and among `domains`, need to know to bring such a proof, besides `kind`: the
+        addresses to log in at, or to write to. The front shows it to everybody."""
 
     def takes(presented: Presented) -> bool:
         """Whether `presented` holds a proof of this kind. Looks no closer."""

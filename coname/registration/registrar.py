@@ -12,6 +12,7 @@ Rules that this file keeps, whatever a checker says:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from twisted.logger import Logger
 
@@ -35,6 +36,17 @@ from coname.registration.proof import (
     Proved,
     record_of,
 )
+
+
+class Offers(NamedTuple):
+    """How addresses of a domain are registered.
+
+    :ivar anybody: no proof is asked for.
+    :ivar proofs: each way: its kind, and what one needs to know for it.
+    """
+
+    anybody: bool
+    proofs: list[dict[str, str]]
 
 
 class Registrar:
@@ -93,6 +105,18 @@ class Registrar:
             self._log.info("{user_id} is not let in: {error}", user_id=user_id, error=error)
             raise
         return record_of(proved, self._skew)
+
+    def offers(self, domain: str) -> Offers:
+        """How people of `domain`, in canonical form, register an address."""
+        if self._served and not domains.matches(domain, self._served):
+            return Offers(False, [])
+        offers = [
+            {"kind": checker.kind, **offer}
+            for checker in self.checkers
+            if domains.matches(domain, checker.domains)
+            for offer in checker.offer(domain)
+        ]
+        return Offers(self._anybody, offers)
 
     def stop(self) -> None:
         """Let go of what the checkers hold."""
