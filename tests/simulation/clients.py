@@ -111,7 +111,7 @@ class _Asking:
             self._finish()
             return
         self._attempts += 1
-        host = self._simulation.chance.choice(list(self._simulation.hosts.values()))
+        host = self._simulation.chance.choice([host for host in self._simulation.hosts.values() if not host.retired])
         clock, delay = self._simulation.clock, self._simulation.network.weather.delay(self._simulation.chance)
         clock.callLater(delay, self._arrive, host)
         clock.callLater(PATIENCE * (1 if self._write is None else 2), self._expire, self._attempts)

@@ -17,17 +17,31 @@ class Faults:
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
         self._chance = simulation.chance
+        self._paused = False
         self._later(self._next, simulation.story.fault_every)
 
     def heal(self) -> None:
         """All is well from now on; wall clocks stay wrong."""
-        simulation, weather = self._simulation, self._simulation.network.weather
-        weather.loss = weather.duplication = 0
-        weather.longest_delay, weather.notice = min(0.05, weather.longest_delay), 0.1
+        simulation = self._simulation
+        simulation.network.weather = simulation.story.weather.calmed()
         simulation.network.mend_links(set(simulation.network.cut))
         simulation.slowness.clear()
-        for host in simulation.hosts.values():
+        for host in list(simulation.hosts.values()):
+            self._make_room(host)
             self._start(host)
+
+    def pause(self) -> None:
+        """All is well for a while."""
+        self._simulation.say("all is calm")
+        self._paused = True
+        self.heal()
+
+    def resume(self) -> None:
+        """It is no longer, unless it is for good."""
+        self._paused = False
+        if not self._simulation.healed:
+            self._simulation.say("no longer calm")
+            self._simulation.network.weather = self._simulation.story.weather
 
     def _later(self, what: Callable[..., None], mean: float, *args: object) -> None:
         self._simulation.clock.callLater(2 * mean * self._chance.random(), what, *args)
@@ -36,12 +50,16 @@ class Faults:
         if self._simulation.healed:
             return
         kinds = [self._crash, self._crash, self._crash_many, self._stop, self._cut_link, self._isolate, self._isolate]
-        fault = self._chance.choice([*kinds, self._slow_disk, self._jump])
-        fault()
+        fault = self._chance.choice([*kinds, self._slow_disk, self._full_disk, self._jump])
+        if not self._paused:
+            fault()
         self._later(self._next, self._simulation.story.fault_every)
 
+    def _hosts(self) -> list[Host]:
+        return [host for host in self._simulation.hosts.values() if not host.retired]
+
     def _some_host(self) -> Host:
-        return self._chance.choice(list(self._simulation.hosts.values()))
+        return self._chance.choice(self._hosts())
 
     # processes and machines
 
@@ -49,7 +67,7 @@ class Faults:
         self._crash_one(self._some_host())
 
     def _crash_many(self) -> None:
-        for host in self._simulation.hosts.values():
+        for host in self._hosts():
             if self._chance.random() < 0.7:
                 self._crash_one(host)
 
@@ -67,7 +85,7 @@ class Faults:
             stopped.addErrback(lambda failure: self._simulation.fail(failure.value))
 
     def _start(self, host: Host) -> None:
-        if not host.running:
+        if not (host.running or host.retired or host.disks.full):
             self._simulation.say(f"{host.id} starts")
             host.start()
 
@@ -79,6 +97,23 @@ class Faults:
 
     def _quick_disk(self, host: Host) -> None:
         self._simulation.slowness.pop(host.id, None)
+
+    def _full_disk(self) -> None:
+        """Until somebody makes room, and starts the process again."""
+        host = self._some_host()
+        if host.running and host.ready and not host.disks.full:
+            self._simulation.note("full disk", f"{host.id} has a full disk")
+            host.disks.full = True
+            self._later(self._make_room, 1.0, host)
+
+    def _make_room(self, host: Host) -> None:
+        if not host.disks.full:
+            return
+        host.disks.full = False
+        self._simulation.say(f"{host.id} has room again")
+        if host.running:
+            host.crash()
+        self._start(host)
 
     def _jump(self) -> None:
         host = self._some_host()

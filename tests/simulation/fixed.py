@@ -10,6 +10,8 @@ from contextlib import ExitStack, contextmanager
 from unittest.mock import patch
 
 from coname.keyserver import replica
+from coname.verifier import replay
+from tests.simulation.realm import known_signatures
 
 
 def _refused(size: int) -> bytes:
@@ -26,4 +28,5 @@ def fixed(chance: random.Random, checkpoint_bytes: int) -> Iterator[None]:
         stack.enter_context(patch.object(secrets, "randbits", chance.getrandbits))
         stack.enter_context(patch.object(os, "urandom", _refused))
         stack.enter_context(patch.object(replica, "CHECKPOINT_BYTES", checkpoint_bytes))
+        stack.enter_context(patch.object(replay, "verify", known_signatures))
         yield

@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from coname.core.signatures import SigningKey
 from coname.core.types import KeyId
 from coname.errors import Unavailable
-from coname.keyserver.admission import Admission, Registration
+from coname.keyserver.admission import Admission
 from coname.keyserver.answers import Answer
 from coname.keyserver.indices import Indices
 from coname.keyserver.lookups import Lookups
@@ -20,15 +20,15 @@ from coname.keyserver.machine import StateMachine
 from coname.keyserver.replica import Parts, Replica, Timing
 from coname.keyserver.verifiers import KnownSigners
 from coname.messages.client_pb2 import LookupRequest, UpdateRequest
-from coname.messages.config_pb2 import RegistrationPolicy
+from coname.registration.registrar import open_to_all
 from coname.replication.raft import Core
 from coname.replication.raft_log import RaftLog, RaftLogSettings
 from coname.storage.tree import MerkleTree
 from tests.keyserver.harness import LIMITS, REALM, START
 from tests.replication.raft.invariants import Violation
 from tests.simulation.clocks import LifeClock, Threads
-from tests.simulation.disks import Disks
-from tests.simulation.realm import known_signatures
+from tests.simulation.disks import DiskFull, Disks
+from tests.simulation.realm import known_signatures, replica_key
 from tests.simulation.snapshots import MemoryCopies, MemorySnapshots
 
 if TYPE_CHECKING:
@@ -54,27 +54,33 @@ class Host:
     """See the module.
 
     :cvar kind: of the replica; another one for a mistake that is planted.
-    :ivar disks: what survives.
+    :ivar first: the ids of the realm's first replicas, if this is one of them; none if it joins.
+    :ivar disks: what survives. :ivar lost: what it had before it was put back to a backup.
     :ivar running: whether there is a process; the other attributes are those of its last life.
     :ivar core: Raft's, once it was made.
     :ivar ready: whether requests are taken. :ivar lives: how many there were.
     :ivar skew: nanoseconds that the wall clock is wrong.
+    :ivar retired: whether it is switched off for good.
     """
 
     kind: type[Replica] = Replica
     core: Core
     replica: Replica
+    log: RaftLog
     clock: LifeClock
 
-    def __init__(self, simulation: Simulation, id: int) -> None:
+    def __init__(self, simulation: Simulation, id: int, first: tuple[int, ...]) -> None:
         self.simulation = simulation
         self.id = id
+        self.first = first
         self.disks = Disks()
+        self.lost: Disks | None = None
+        self.retired = False
         self.running = False
         self.ready = False
         self.skew = 0
         self.lives = 0
-        key = simulation.realm.keys[id]
+        key = replica_key(id)
         self._key = WatchedKey(key.secret, key.public)
         self._key.host = self
 
@@ -121,6 +127,14 @@ class Host:
         if hasattr(self, "core"):
             self.simulation.invariants.forget(self.core)
 
+    def empty(self) -> None:
+        """Its databases are removed; it can join anew."""
+        self.first, self.disks, self.lost = (), Disks(), None
+
+    def put_back(self, backup: Disks) -> None:
+        """It was switched off; a backup of it takes the place of all that it has."""
+        self.disks, self.lost = backup.copy(), self.disks
+
     def _begin_anew(self) -> None:
         """What the service does when another database lies ready."""
         self.simulation.say(f"{self.id} begins anew")
@@ -139,8 +153,7 @@ class Host:
         indices = Indices(store, realm.suite, realm.vrf_secret)
         verifiers = realm.verifiers(known_signatures)
         machine = StateMachine(store, REALM, tree, realm.members, verifiers, known_signatures)
-        registration = Registration([RegistrationPolicy(insecure_skip_email_proof=True)], [])
-        signers = KnownSigners(machine.members, [], machine.resumed().frontier.has_signed)
+        signers = KnownSigners(machine.members, realm.listed, None)
         threads = Threads(self.clock, lambda args: simulation.disk_time(self.id, quick=args[-1:] == (False,)))
         return Parts(
             realm=REALM,
@@ -149,7 +162,7 @@ class Host:
             tree=tree,
             machine=machine,
             lookups=Lookups(store, tree, indices.find, 1000, CACHE_BYTES),
-            admission=Admission(store, indices, LIMITS, registration, known_signatures, signers),
+            admission=Admission(store, indices, LIMITS, open_to_all(), known_signatures, signers),
             verifiers=verifiers,
             signing_key=self._key,
             signer=KeyId(self.id),  # the policy has it under the id of its replica
@@ -171,12 +184,12 @@ class Host:
         copies = MemoryCopies(disks.state, REALM, simulation.realm.policy, b"", CACHE_BYTES)
         settings = RaftLogSettings(
             self.id,
-            tuple(simulation.hosts),
+            self.first,
             heartbeat=story.heartbeat,
             kept_entries=story.kept_entries,
             core=story.core,
         )
-        return RaftLog(
+        self.log = RaftLog(
             settings,
             lambda: disks.log,
             simulation.network.place(self.id, self.clock),
@@ -185,6 +198,7 @@ class Host:
             random.Random(simulation.chance.getrandbits(32)),
             MemorySnapshots(disks, copies, self.clock, threads.run, self._begin_anew),
         )
+        return self.log
 
     # what clients and checks see
 
@@ -197,11 +211,21 @@ class Host:
         return self.replica.lookup(request)
 
     def has_durably(self, index: int, term: int) -> bool:
-        """See `Observed`."""
-        return self.disks.has_durably(index, term)
+        """See `Observed`. What it acknowledged before it was put back still counts: it must be recognised."""
+        return any(disks.has_durably(index, term) for disks in (self.disks, self.lost) if disks is not None)
+
+    @property
+    def restored(self) -> bool:
+        """Whether it has found that its databases are old copies."""
+        return hasattr(self, "core") and self.core.restored is not None
+
+    def explains(self, error: BaseException | None) -> bool:
+        """Whether that error is what must come of what happened to this machine."""
+        return isinstance(error, DiskFull) or (self.restored and str(error) == self.core.restored)
 
     def _look(self) -> None:
         if self.clock.alive:
-            if self.replica.failure is not None:
-                raise Violation(f"replica {self.id} stopped: {self.replica.failure!r}") from self.replica.failure
+            failure = self.replica.failure
+            if failure is not None and not self.explains(failure):
+                raise Violation(f"replica {self.id} stopped: {failure!r}") from failure
             self.simulation.invariants.look(self)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.internet.task import deferLater
 
 from coname.errors import Unavailable
-from coname.interfaces import ITransferReader, ITransferReceiver
+from coname.interfaces import AnswerRequest, ITransferReader, ITransferReceiver, Refusal
 from coname.messages.raft_pb2 import RaftMessage
 from tests.simulation.clocks import LifeClock, WorldClock
 
@@ -53,6 +53,10 @@ class Weather:
             ordered=chance.random() < 0.5,
         )
 
+    def calmed(self) -> Weather:
+        """The same network when all is well."""
+        return Weather(0, 0, min(0.05, self.longest_delay), 0.1, self.ordered)
+
     def delay(self, chance: random.Random) -> float:
         """How long a message takes: mostly little."""
         return chance.random() * (self.longest_delay if chance.random() < 0.2 else self.longest_delay / 10)
@@ -88,7 +92,19 @@ class Network:
 
     def up(self, one: int, other: int) -> bool:
         """Whether a connection between two can live, in fact."""
+        return self._reached(one, other) and self._welcome(one, other) and self._welcome(other, one)
+
+    def _reached(self, one: int, other: int) -> bool:
         return all(one in self.places for one in (one, other)) and not {(one, other), (other, one)} & self.cut
+
+    def _welcome(self, one: int, other: int) -> bool:
+        """Whether `one` takes `other` for a replica of the realm."""
+        peers = self.places[one].peers
+        return peers is None or other in peers
+
+    def turns_away(self, one: int, other: int) -> bool:
+        """Whether `one` would tell `other` that it is a stranger."""
+        return self._reached(one, other) and self._welcome(other, one) and not self._welcome(one, other)
 
     def carry(self, sender: int, recipient: int, data: bytes) -> None:
         """A message is on its way."""
@@ -109,7 +125,7 @@ class Network:
 
     def _arrive(self, link: tuple[int, int], data: bytes) -> None:
         place = self.places.get(link[1])
-        if place is None or link in self.cut:
+        if place is None or link in self.cut or not self._welcome(link[1], link[0]):
             return
         self.simulation.say(f"{link[0]} > {link[1]} {zlib.crc32(data):08x}", lambda: _words(data))
         place.clock.happen(place.received, (link[0], data))
@@ -123,6 +139,11 @@ class Network:
         """It does no more."""
         if self.places.pop(own, None) is not None:
             self._notice_around(own)
+
+    def changed(self, place: Place) -> None:
+        """A replica has other peers than before."""
+        if self.places.get(place.own) is place:
+            self._notice_around(place.own)
 
     def _notice_around(self, own: int) -> None:
         others = [id for id in self.simulation.hosts if id != own]
@@ -139,7 +160,10 @@ class Network:
 
 
 class Place:
-    """`ReplicaNetwork` for one life of a replica."""
+    """`ReplicaNetwork` for one life of a replica.
+
+    :ivar peers: whom it takes for replicas of the realm; None: everybody.
+    """
 
     def __init__(
         self,
@@ -154,7 +178,9 @@ class Place:
         self.received = received
         self.receiver: Any = receiver
         self._network = network
+        self.peers: Collection[int] | None = None
         self._known: set[int] = set()
+        self._refusals: set[int] = set()
         self._listeners: list[Callable[[int, bool], None]] = []
 
     def startService(self) -> None:
@@ -174,8 +200,26 @@ class Place:
         """See `ReplicaNetwork`."""
         return peer in self._known
 
+    def places(self) -> Collection[int]:
+        """See `ReplicaNetwork`."""
+        return self._network.simulation.hosts if self.peers is None else self.peers
+
+    def set_places(self, places: Mapping[int, str]) -> None:
+        """See `ReplicaNetwork`."""
+        self.peers = set(places)
+        self._network.changed(self)
+
+    def refusal(self, peer: int) -> Refusal | None:
+        """See `ReplicaNetwork`."""
+        return Refusal(True, "it is no replica") if peer in self._refusals else None
+
+    def set_answerer(self, answer: AnswerRequest) -> None:
+        """See `ReplicaNetwork`. In a simulation, operators ask the replicas themselves."""
+
     def notice(self, peer: int, connected: bool) -> None:
         """See how the connection to a peer is."""
+        if connected or self._network.turns_away(peer, self.own):
+            (self._refusals.discard if connected else self._refusals.add)(peer)
         if connected == (peer in self._known):
             return
         (self._known.add if connected else self._known.discard)(peer)
@@ -220,6 +264,9 @@ class Place:
             if other.clock.alive:
                 sink.abandon("it was cancelled")
             raise
+        except OSError as error:
+            sink.abandon(f"it could not be written: {error}")
+            raise Unavailable(f"the copy was not taken: {error}") from error
 
     async def _done(self, other: Place, doing: Deferred[None]) -> bool:
         """Wait for what the other one does, as long as the connection lasts."""

@@ -7,11 +7,12 @@ from twisted.internet.defer import Deferred
 from coname.core.types import Epoch
 from coname.interfaces import Put
 from coname.keyserver import tables
+from coname.keyserver.admission import Admitted
 from coname.keyserver.machine import Applied
 from coname.keyserver.proposals import new_uid
 from coname.keyserver.replica import Replica
 from coname.messages.client_pb2 import SignedEpochHead
-from coname.messages.replication_pb2 import AdmittedUpdate, KeyserverStep
+from coname.messages.replication_pb2 import KeyserverStep
 from coname.messages.stored_pb2 import EpochRecord
 from tests.simulation.host import Host
 
@@ -45,8 +46,8 @@ class AnswersBeforeTheCommit(Host):
     """An update is taken for applied as soon as it is proposed."""
 
     class kind(Replica):
-        async def _commit(self, update: AdmittedUpdate) -> Epoch:
-            self._proposer.propose(KeyserverStep(UID=new_uid(), update=update))
+        async def _commit(self, admitted: Admitted) -> Epoch:
+            self._proposer.propose(KeyserverStep(UID=new_uid(), update=admitted.update))
             return Epoch(self.state.closed_epoch + 1)
 
 

@@ -23,6 +23,7 @@ known_signatures = RememberedSignatures()
 """A signature that is good once is good always: shared by all replicas of all simulations of this process."""
 
 
+@cache
 def signing_key(name: str) -> SigningKey:
     """A key that is always the same."""
     return SigningKey.from_secret(crypto_sign_seed_keypair(hashlib.sha256(name.encode()).digest())[1])
@@ -47,16 +48,28 @@ class CachedSuite:
         return prove(user_id)
 
 
+def replica_key(id: int) -> SigningKey:
+    """The key of a replica."""
+    return signing_key(f"replica {id}")
+
+
+def verifier_key(number: int) -> SigningKey:
+    """The key of a verifier."""
+    return signing_key(f"verifier {number}")
+
+
+def member(id: int) -> ReplicaMember:
+    """A replica, as the others are told of it."""
+    return ReplicaMember(id=id, public_keys=[public_key_message(replica_key(id).public)], raft_addr=f"replica{id}:1")
+
+
 class SimulatedRealm(Realm):
-    """A realm of several replicas; replica `n` has the key `keys[n]`."""
+    """A realm that begins with several replicas; see `replica_key`."""
 
     def __init__(self, replicas: int) -> None:
         self.suite: Any = CachedSuite()
         self.vrf_secret = _VRF_SECRET
-        self.keys = {id: signing_key(f"replica {id}") for id in range(1, replicas + 1)}
-        self.members = [
-            ReplicaMember(id=id, public_keys=[public_key_message(key.public)]) for id, key in self.keys.items()
-        ]
+        self.members = [member(id) for id in range(1, replicas + 1)]
         self.policy = replica_policy(self.members)
         self.config = RealmConfig(
             RealmName=REALM,
@@ -66,7 +79,8 @@ class SimulatedRealm(Realm):
             vrf_suite=RFC9381,
         )
         self.config.epoch_time_to_live.seconds = 3600
-        self.listed: dict[int, list[bytes]] = {}
+        key = verifier_key(1)
+        self.listed: dict[int, list[bytes]] = {key.key_id: [key.public]}
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from errno import ENOSPC
 from io import BytesIO
 from types import SimpleNamespace
 from typing import Any, cast
@@ -64,13 +65,22 @@ class MemoryFolders:
         self._disks = disks
 
     def fresh(self, folder: None) -> MemoryFolders:
+        if self.full:
+            raise OSError(ENOSPC, "No space left on device")
         return self
 
     def __truediv__(self, name: str) -> MemoryFile:
         return MemoryFile()
 
+    @property
+    def full(self) -> bool:
+        """Whether nothing more can be written."""
+        return self._disks.full
+
     def commit(self, start: RaftSnapshot) -> None:
         """See `Folders`."""
+        if self.full:
+            raise OSError(ENOSPC, "No space left on device")
         if self.built is None:
             raise AssertionError("what is not there is to be installed")
         self._disks.installing = (start, self.built)
@@ -111,6 +121,7 @@ class Arrival:
         there = self.file.data
         if offset > len(there):
             raise AssertionError("a copy's piece is missing")
+        self._arrivals.check_room()
         self.file.data = there[:offset] + data + there[offset + len(data) :]
 
     def finish(self) -> Deferred[None]:
@@ -141,7 +152,7 @@ class MemoryArrivals:
             index = RaftSnapshot.FromString(metadata).index
         except DecodeError:
             return None
-        if not self._wanted(peer, index):
+        if not self._wanted(peer, index) or self._folders.full:
             return None
         if self._arrival is not None and self._arrival.key == key:
             return self._arrival
@@ -149,7 +160,12 @@ class MemoryArrivals:
         self._arrival = Arrival(key, self)
         return self._arrival
 
+    def check_room(self) -> None:
+        if self._folders.full:
+            raise OSError(ENOSPC, "No space left on device")
+
     async def finish(self, arrival: Arrival) -> None:
+        self.check_room()
         built, database = await self.run_in_thread(self._copies.build_in_memory, arrival.file)
         self.built, self._folders.built = built, database
         self._arrival = None

@@ -21,6 +21,9 @@ class Story:
     :ivar users: how many addresses there are. :ivar clients: how many people use them.
     :ivar fault_every: seconds between two faults, on average; likewise :ivar think.
     :ivar slowest_disk: seconds.
+    :ivar change_every: seconds between two things that the operator wants to change; 0: the replicas stay the same.
+    :ivar restores: whether a machine is put back to an old backup.
+    :ivar verifiers: how many replay the verifier log, and sign.
     :ivar checkpoint_bytes: after how much log a database is synced.
     """
 
@@ -36,6 +39,9 @@ class Story:
     weather: Weather
     intervals: EpochIntervals
     core: Mapping[str, int]
+    change_every: float
+    restores: bool
+    verifiers: int
     heartbeat: float = 0.1
     client_timeout: float = 10.0
 
@@ -61,4 +67,7 @@ class Story:
                 "tail_bytes": chance.choice([1, 2000, 16 << 20]),
                 "committed_bytes": chance.choice([1, 2000, 1 << 20]),
             },
+            change_every=chance.choice([0, 0.3, 1.0]),
+            restores=chance.random() < 0.15,
+            verifiers=chance.choice([0, 0, 0, 1]),
         )

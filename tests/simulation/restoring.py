@@ -1,0 +1,81 @@
+"""A machine that is put back to an old backup of all its disks: it must find that out, and neither vote nor sign.
+
+That is the loss of one machine, as far as the others are concerned. To lose another at the same moment is more than is
+promised, so nothing else goes wrong from a while before until it has found out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.replication.raft.invariants import Violation
+from tests.simulation.disks import Disks
+from tests.simulation.host import Host
+
+if TYPE_CHECKING:
+    from tests.simulation.simulation import Simulation
+
+CALM_SECONDS = 1.5
+"""Before a machine is put back: the others have heard what it said last, and written it down."""
+
+RECOGNISED_SECONDS = 6.0
+"""Two elections: others may have to find a leader first."""
+
+
+class Restoring:
+    """One machine's fate."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+        self._chance = simulation.chance
+        if simulation.story.restores:
+            simulation.operator.do(self._work)
+
+    async def _work(self) -> None:
+        operator, story = self._simulation.operator, self._simulation.story
+        await operator.pause(self._chance.random() * story.seconds / 3)
+        host = self._chance.choice(self._simulation.running)
+        backup = host.disks.copy()
+        self._simulation.say(f"{host.id} is backed up")
+        await operator.pause(self._chance.random() * story.seconds / 3)
+        await operator.until(lambda: not operator.busy)
+        operator.busy = True
+        await self._calm()
+        if self._is_member(host):
+            await self._put_back(host, backup)
+        operator.busy = False
+
+    async def _calm(self) -> None:
+        simulation, operator = self._simulation, self._simulation.operator
+        simulation.faults.pause()
+        await operator.until(lambda: all(host.ready for host in simulation.hosts.values() if not host.retired))
+        await operator.pause(CALM_SECONDS)
+
+    def _is_member(self, host: Host) -> bool:
+        members = self._simulation.operator.members()
+        return members is not None and host.id in members and host.ready and host.lost is None
+
+    async def _put_back(self, host: Host, backup: Disks) -> None:
+        simulation, operator = self._simulation, self._simulation.operator
+        simulation.note("restored", f"{host.id} is put back")
+        host.crash()
+        host.put_back(backup)
+        loses = host.lost is not None and host.lost.newest() > backup.newest()
+        await operator.pause(self._chance.random())
+        host.start()
+        found = await operator.until(lambda: host.restored, RECOGNISED_SECONDS)
+        if loses and not found:
+            raise Violation(f"replica {host.id} was put back to a backup, and does not find out")
+        host.lost = host.lost if found else None
+        simulation.faults.resume()
+        if found:
+            simulation.happened["recognised"] += 1
+            await operator.pause(self._chance.random())
+            await self._replace(host)
+
+    async def _replace(self, host: Host) -> None:
+        """It joins anew, with empty disks."""
+        operator = self._simulation.operator
+        if await operator.remove(host.id):
+            await operator.add(host)
+            await operator.promote(host.id)
