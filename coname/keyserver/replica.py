@@ -32,12 +32,14 @@ from coname.keyserver.effects import Effect, EpochClosed, HeadSigned, UpdateAppl
 from coname.keyserver.epochs import EpochInputs, EpochIntervals, Reevaluated, delimiter_due, signature_due
 from coname.keyserver.lookups import Lookups
 from coname.keyserver.machine import Applied, StateMachine
+from coname.keyserver.membership import signer_of
+from coname.keyserver.own_steps import OwnSteps
 from coname.keyserver.proposals import Proposer, new_uid
 from coname.keyserver.slices import run_in_slices
 from coname.keyserver.timeouts import TimeLimit
 from coname.keyserver.verification import Verification
 from coname.keyserver.verifiers import Verifiers
-from coname.keyserver.waiting import RatificationWaiters, UpdateWaiters
+from coname.keyserver.waiting import RatificationWaiters, StepWaiters
 from coname.messages.client_pb2 import LookupRequest, SignedEpochHead, UpdateRequest
 from coname.messages.replication_pb2 import EpochDelimiter, KeyserverStep
 from coname.messages.stored_pb2 import ReplicaState
@@ -68,10 +70,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a replica is made of; `coname.service` puts them together.
-
-    :ivar signer: what the signing key's signatures are filed under in the policy; mostly the key's own id.
-    """
+    """What a replica is made of; `coname.service` puts them together."""
 
     realm: str
     store: IKeyValueStore
@@ -82,7 +81,6 @@ class Parts:
     admission: Admission
     verifiers: Verifiers
     signing_key: SigningKey
-    signer: KeyId
     timing: Timing
     run_in_thread: Blocking
     most_pending: int
@@ -95,6 +93,7 @@ class Replica:
     :ivar failure: why this replica stopped applying entries, or None while all is well. It goes on answering lookups
         from what is stored.
     :ivar verification: what the front for verifiers is given.
+    :ivar steps: changes of the set of replicas, and barriers.
     """
 
     _log = Logger()
@@ -111,13 +110,14 @@ class Replica:
         self._delimiter_proposed_at = -inf
         self._signature_proposed_at = -inf
         self._unsynced = 0  # bytes of log whose effects are written but not synced
-        self._updates = UpdateWaiters()
+        self._updates: StepWaiters[Epoch] = StepWaiters()
         self._ratifications = RatificationWaiters()
         self._taking = False  # updates: from start to stop, or to a failure
         self._serving = 0  # updates taken in and not answered
         timeout = parts.timing.client_timeout
         self._time_limit = TimeLimit(self._clock, timeout, partial(_timed_out, timeout))
         self._proposer = Proposer(parts.log, self._clock, parts.timing.intervals.retry)
+        self.steps = OwnSteps(self._proposer, self._time_limit)
         self.verification = Verification(
             parts.store,
             parts.verifiers,
@@ -129,6 +129,7 @@ class Replica:
         self._signature = Reevaluated(self._clock, self._signature_due, self._propose_signature, self._fail)
         self._running: Deferred[None] | None = None
         self._releasing = self._release_again = False
+        self._left: Deferred[None] | None = None
 
     # life
 
@@ -147,7 +148,7 @@ class Replica:
     async def stop(self) -> None:
         """Stop taking part. Whoever still waits is told to try elsewhere."""
         self._retire()
-        await self._parts.log.stop()
+        await self._leave()
         if self._running is not None:
             await self._running
         self._fail_waiters(Unavailable("this replica is stopping; the update may still take effect"))
@@ -286,6 +287,8 @@ class Replica:
             self._lookups.advance(self.state, self._durable.frontier, effect)
             self.verification.signed(effect)
             self._release()
+        else:
+            self.steps.perform(effect)
 
     def _release(self) -> None:
         self._release_again = True
@@ -309,9 +312,17 @@ class Replica:
         self._signature.stop()
         self._proposer.stop()
 
+    def _leave(self) -> Deferred[None]:
+        """Leave the log, once."""
+        if self._left is None:
+            self._left = self._parts.log.stop()
+        return self._left
+
     def _fail(self, error: Exception) -> None:
+        """Take no part any more. The log too is left: if this replica led, nobody would close epochs."""
         self.failure = error
         self._retire()
+        self._leave()
         self._log.failure("This replica stopped applying the log; it answers lookups from what is stored")
         self._fail_waiters(Unavailable("this replica has failed; the update may still take effect"))
         self.verification.stop(Unavailable("this replica has failed"))
@@ -319,6 +330,7 @@ class Replica:
     def _fail_waiters(self, error: ConameError) -> None:
         self._updates.fail_all(error)
         self._ratifications.fail_all(error)
+        self.steps.fail_all(error)
 
     # epochs
 
@@ -359,16 +371,21 @@ class Replica:
 
     def _signature_due(self) -> float | None:
         closed = Epoch(self.state.closed_epoch)
-        key = tables.ratification_key(closed, self._parts.signer)
-        owed = closed > 0 and self._parts.store.get(key) is None
+        signer = self._signer(closed)
+        owed = bool(closed and signer) and self._parts.store.get(tables.ratification_key(closed, signer)) is None
         return signature_due(
             self._clock.seconds(), owed, self._signature_proposed_at, self._parts.timing.intervals.retry
         )
 
+    def _signer(self, epoch: Epoch) -> KeyId:
+        """What this replica's signature on `epoch` is filed under; 0 if none is asked for: it is a learner then."""
+        return signer_of(self._parts.machine.members.policy(epoch), self._parts.signing_key.public) or KeyId(0)
+
     def _propose_signature(self) -> None:
         self._signature_proposed_at = self._clock.seconds()
-        record = tables.read_epoch(self._parts.store, Epoch(self.state.closed_epoch))
-        key, signer = self._parts.signing_key, self._parts.signer
+        closed = Epoch(self.state.closed_epoch)
+        record = tables.read_epoch(self._parts.store, closed)
+        key, signer = self._parts.signing_key, self._signer(closed)
         head = SignedEpochHead(head=record.timestamped_head, signatures={signer: key.sign(record.timestamped_head)})
         step = KeyserverStep(UID=new_uid(), replica_signed=head)
         if record.transcript:
