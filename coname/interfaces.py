@@ -48,6 +48,7 @@ class LogMember:
     :ivar connected: whether messages reach it; always for this replica itself.
     :ivar behind: how many entries it lacks; None: that is not known here.
     :ivar present: it is known with which storage it is there, and if it takes part, it does so with that one.
+    :ivar strange: it is there with another storage than the one that takes part.
     """
 
     replica: int
@@ -55,6 +56,7 @@ class LogMember:
     connected: bool
     behind: int | None
     present: bool
+    strange: bool = False
 
 
 @dataclass(frozen=True, slots=True)

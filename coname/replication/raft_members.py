@@ -106,8 +106,15 @@ class Members:
         membership = core.membership
         votes = replica in membership.voters if replica in membership else None
         storage = core.incarnation if own else self._storages.get(replica, 0)
-        present = bool(storage) and membership.incarnation(replica) in (0, storage)
-        return LogMember(replica, votes, own or self._network.connected(replica), self._behind(core, replica), present)
+        fits = membership.incarnation(replica) in (0, storage)
+        return LogMember(
+            replica=replica,
+            votes=votes,
+            connected=own or self._network.connected(replica),
+            behind=self._behind(core, replica),
+            present=bool(storage) and fits,
+            strange=bool(storage) and not fits,
+        )
 
     def _behind(self, core: Core, replica: int) -> int | None:
         if core.role is not Role.LEADER:
