@@ -10,8 +10,6 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 
 from coname.configuration.settings import ReplicaSettings
-from coname.core.signatures import SigningKey
-from coname.core.types import KeyId
 from coname.core.vrf import suite
 from coname.engines import make_log
 from coname.keyserver.admission import Admission
@@ -22,7 +20,6 @@ from coname.keyserver.machine import StateMachine
 from coname.keyserver.replica import Parts, Timing
 from coname.keyserver.verified import RememberedSignatures
 from coname.keyserver.verifiers import KnownSigners, Verifiers
-from coname.messages.client_pb2 import AuthorizationPolicy
 from coname.registration.policies import Surroundings, make_checkers
 from coname.registration.registrar import Registrar
 from coname.storage.leveldb import LevelDBStore
@@ -95,14 +92,7 @@ def make_parts(
         ),
         verifiers=verifiers,
         signing_key=settings.signing_key,
-        signer=signer_of(settings.signing_key, settings.replica_policy),
         timing=Timing(reactor, time.time_ns, intervals, settings.client_timeout),
         run_in_thread=run_in_thread,
         most_pending=settings.limits.pending_updates,
     )
-
-
-def signer_of(key: SigningKey, policy: AuthorizationPolicy) -> KeyId:
-    """The id that `policy` has `key` under; by convention, and where it is not there at all, the key's own."""
-    found = (signer for signer, public in policy.public_keys.items() if public.ed25519 == key.public)
-    return KeyId(next(found, key.key_id))

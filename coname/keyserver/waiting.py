@@ -1,8 +1,9 @@
-"""Who waits for what: proposed updates for their turn in the log, and applied ones for their epoch's signatures."""
+"""Who waits for what: proposed steps for their turn in the log, and applied updates for their epoch's signatures."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from typing import Generic, TypeVar
 
 from twisted.internet.defer import Deferred
 
@@ -10,36 +11,38 @@ from coname.core.types import Epoch
 from coname.errors import ConameError
 from coname.messages.client_pb2 import QuorumExpr
 
+Result = TypeVar("Result")
+
 _Group = tuple[Epoch, bytes | None]
 
 
-class UpdateWaiters:
-    """Proposed updates, by UID."""
+class StepWaiters(Generic[Result]):
+    """Proposed steps, by UID. What they come to differs: an update, the epoch that will hold it."""
 
     def __init__(self) -> None:
-        self._waiting: dict[int, Deferred[Epoch]] = {}
+        self._waiting: dict[int, Deferred[Result]] = {}
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def wait(self, uid: int) -> Deferred[Epoch]:
-        """Fires with the epoch that will hold the update, or fails with the rule it broke."""
-        waiting: Deferred[Epoch] = Deferred(lambda _: self.forget(uid))
+    def wait(self, uid: int) -> Deferred[Result]:
+        """Fires with what the step came to, or fails with the rule it broke."""
+        waiting: Deferred[Result] = Deferred(lambda _: self.forget(uid))
         self._waiting[uid] = waiting
         return waiting
 
     def forget(self, uid: int) -> None:
-        """Nobody waits for the update any more."""
+        """Nobody waits for the step any more."""
         self._waiting.pop(uid, None)
 
-    def applied(self, uid: int, epoch: Epoch) -> None:
-        """The update took effect."""
+    def applied(self, uid: int, result: Result) -> None:
+        """The step took effect."""
         waiting = self._waiting.pop(uid, None)
         if waiting is not None:
-            waiting.callback(epoch)
+            waiting.callback(result)
 
     def rejected(self, uid: int, error: ConameError) -> None:
-        """The update broke a rule."""
+        """The step broke a rule."""
         waiting = self._waiting.pop(uid, None)
         if waiting is not None:
             waiting.errback(error)

@@ -162,7 +162,6 @@ class World:
             admission=Admission(self.store, indices, limits, registrar or open_to_all(), remembered, signers),
             verifiers=self.verifiers,
             signing_key=self.realm.key,
-            signer=self.realm.key.key_id,
             timing=Timing(self.clock, self.wall, intervals, client_timeout),
             run_in_thread=run_in_thread,
             most_pending=limits.pending_updates,

@@ -10,7 +10,6 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from coname.core.signatures import SigningKey
-from coname.core.types import KeyId
 from coname.errors import Unavailable
 from coname.keyserver.admission import Admission
 from coname.keyserver.answers import Answer
@@ -165,7 +164,6 @@ class Host:
             admission=Admission(store, indices, LIMITS, open_to_all(), known_signatures, signers),
             verifiers=verifiers,
             signing_key=self._key,
-            signer=KeyId(self.id),  # the policy has it under the id of its replica
             timing=Timing(self.clock, self.wall, simulation.story.intervals, simulation.story.client_timeout),
             run_in_thread=self._watched(threads),
             most_pending=LIMITS.pending_updates,

@@ -30,15 +30,15 @@ class SignsBeforeTheWrite(Host):
 
     class kind(Replica):
         async def _write(self, applied: Applied, log_bytes: int) -> None:
-            key = tables.epoch_key(Epoch(applied.state.closed_epoch))
+            epoch = Epoch(applied.state.closed_epoch)
             for write in applied.writes:
-                if write.key == key and isinstance(write, Put):
-                    self._sign(EpochRecord.FromString(write.value).timestamped_head)
+                if write.key == tables.epoch_key(epoch) and isinstance(write, Put):
+                    self._sign(epoch, EpochRecord.FromString(write.value).timestamped_head)
             await super()._write(applied, log_bytes)
 
-        def _sign(self, head: bytes) -> None:
+        def _sign(self, epoch: Epoch, head: bytes) -> None:
             signature = self._parts.signing_key.sign(head)
-            signed = SignedEpochHead(head=head, signatures={self._parts.signer: signature})
+            signed = SignedEpochHead(head=head, signatures={self._signer(epoch): signature})
             self._proposer.propose(KeyserverStep(UID=new_uid(), replica_signed=signed))
 
 

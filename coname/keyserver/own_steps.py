@@ -1,0 +1,63 @@
+"""Steps of a replica's own that somebody waits for, other than updates: changes of the replicas, and barriers.
+
+What is proposed here is proposed again while it is waited for. A change that was applied twice had its effect once.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+
+from coname.errors import ConameError
+from coname.keyserver.effects import ChangeApplied, ChangeRefused, Effect, Reached
+from coname.keyserver.proposals import Proposer, new_uid
+from coname.keyserver.timeouts import TimeLimit
+from coname.keyserver.waiting import StepWaiters
+from coname.messages.replication_pb2 import KeyserverStep, ReplicaChange
+
+
+class OwnSteps:
+    """Proposes steps, and tells what became of them.
+
+    :param time_limit: put on each.
+    """
+
+    def __init__(self, proposer: Proposer, time_limit: TimeLimit) -> None:
+        self._proposer = proposer
+        self._time_limit = time_limit
+        self._waiting: StepWaiters[None] = StepWaiters()
+
+    def change(self, change: ReplicaChange) -> Deferred[None]:
+        """Fires once what `change` asks for is so, durably here; that a replica enters or leaves takes two epochs more.
+
+        Fails with `Refused` or `InvalidRequest` for the reason that the state machine has, `TimedOut`, `Unavailable`.
+        """
+        return self._committed(KeyserverStep(UID=new_uid(), replica_change=change))
+
+    def barrier(self) -> Deferred[None]:
+        """Fires once this replica has applied everything that was committed before this call.
+
+        Fails with `TimedOut` or `Unavailable`.
+        """
+        return self._committed(KeyserverStep(UID=new_uid()))
+
+    def perform(self, effect: Effect) -> None:
+        """Tell whoever waits for it, if it is an effect of such a step."""
+        if isinstance(effect, ChangeApplied | Reached):
+            self._waiting.applied(effect.uid, None)
+        elif isinstance(effect, ChangeRefused):
+            self._waiting.rejected(effect.uid, effect.error)
+
+    def fail_all(self, error: ConameError) -> None:
+        """Nothing will be applied any more."""
+        self._waiting.fail_all(error)
+
+    def _committed(self, step: KeyserverStep) -> Deferred[None]:
+        return self._time_limit.watch(Deferred.fromCoroutine(self._commit(step)))
+
+    async def _commit(self, step: KeyserverStep) -> None:
+        applied = self._waiting.wait(step.UID)
+        self._proposer.want(step)
+        try:
+            await applied
+        finally:
+            self._proposer.forget(step.UID)
