@@ -8,6 +8,7 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
 from coname.protocols.replication_broker import ReplicaBroker
+from coname.protocols.replication_identity import operator_of
 from coname.protocols.replication_receiving import Announced, ReceivingTransfers
 from coname.protocols.replication_refusals import Reason
 from coname.protocols.replication_session import Session, Surroundings
@@ -16,6 +17,8 @@ from coname.protocols.replication_wire import MAX_MESSAGE_BYTES, PROTOCOL, TO_LI
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cryptography import x509
+    from twisted.internet.defer import Deferred
     from twisted.python.failure import Failure
 
 UNGREETED = 64
@@ -35,6 +38,12 @@ class Members(Protocol):
     def receiving(self, replica: int) -> ReceivingTransfers:
         """The transfers of a replica that was admitted."""
 
+    def may_ask(self, replica: int | None) -> Reason | None:
+        """Whether somebody with the certificate of that replica, or of an operator (None), may ask; else why not."""
+
+    def answer(self, request: bytes) -> Deferred[bytes]:
+        """The answer to what an operator asks. Never fails."""
+
 
 class ListenerSession(Session):
     """The end that listened.
@@ -52,6 +61,46 @@ class ListenerSession(Session):
         self._parts = bytearray()
         self._missing = 0  # bytes of a message in parts
         self._transfers: ReceivingTransfers | None = None
+        self._operator = ""  # the name, if it is no replica's connection
+        self._asking = False
+        self._answering = False
+
+    @property
+    def asking(self) -> bool:
+        """Whether this is an operator's connection."""
+        return self._asking
+
+    def identify(self, certificate: x509.Certificate | None) -> bool:
+        """See `Owner`."""
+        self._operator = "" if certificate is None else operator_of(certificate)
+        return bool(self._operator) or super().identify(certificate)
+
+    def remote_operate(self, protocol: int) -> None:
+        """Somebody wants to ask, and nothing else."""
+        if self.greeted:
+            self.refuse(Reason.OUT_OF_TURN, "a second greeting")
+        elif protocol != PROTOCOL:
+            self.refuse(Reason.OTHER_PROTOCOL, f"it speaks version {protocol}, this replica {PROTOCOL}")
+        elif (refusal := self._members.may_ask(self.peer)) is not None:
+            self.refuse(refusal, "to ask")
+        else:
+            self._asking = True
+            self.greet()
+            self.say("welcome", PROTOCOL)
+
+    def remote_ask(self, request: bytes) -> None:
+        """A question; the next one only when this is answered."""
+        if not self._asking or self._answering:
+            self.refuse(Reason.OUT_OF_TURN, "a question")
+            return
+        self._answering = True
+        who = f"operator {self._operator}" if self._operator else f"the operator of replica {self.peer or 0:x}"
+        self.log.debug("{who} asks", who=who)
+        self._members.answer(request).addCallback(self._answered)
+
+    def _answered(self, answer: bytes) -> None:
+        self._answering = False
+        self.say("answer", answer)
 
     def remote_hello(self, protocol: int, speaker: int, addressee: int) -> None:
         """The peer says who it is, and whom it means."""
@@ -150,9 +199,9 @@ class ListenerSession(Session):
             counters.bytes_received += size
 
     def _in_turn(self) -> bool:
-        if not self.greeted:
+        if self._transfers is None:
             self.refuse(Reason.OUT_OF_TURN, "before hello")
-        return self.greeted and not self._ending
+        return self._transfers is not None and not self._ending
 
     def _judge(self, in_turn: bool) -> None:
         if not in_turn:

@@ -22,9 +22,10 @@ from twisted.internet.defer import Deferred, DeferredList, fail, maybeDeferred
 from twisted.logger import Logger
 
 from coname.configuration.listen import Address, parse
-from coname.errors import Misconfigured, Unavailable
+from coname.errors import ConameError, Misconfigured, Unavailable
 from coname.interfaces import Refusal
 from coname.messages import config_pb2 as config
+from coname.messages.cluster_pb2 import ClusterAnswer, ClusterError
 from coname.protocols.replication_counters import PeerCounters
 from coname.protocols.replication_incoming import ListenerSession, ListeningFactory
 from coname.protocols.replication_outgoing import Outgoing
@@ -35,6 +36,7 @@ from coname.protocols.replication_session import Surroundings
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IListeningPort, IReactorTime
+    from twisted.python.failure import Failure
 
     from coname.configuration.tls import TlsIdentity
     from coname.interfaces import AnswerRequest, ITransferReader, ITransferReceiver
@@ -48,6 +50,9 @@ QUEUE_BYTES = 16 << 20
 TRANSFER_RATE = float(64 << 20)
 """Bytes a second of all transfers together, which take a third of a core at either end."""
 
+
+MOST_ASKING = 8
+"""Operators' connections at a time."""
 
 NOBODY = Address("192.0.2.1", 9)
 """In place of an address that is none: RFC 5737 gives it to nobody."""
@@ -267,6 +272,26 @@ class ReplicaNetwork(Service):
         if replica not in self._receiving:
             self._receiving[replica] = ReceivingTransfers(replica, self._transfers)
         return self._receiving[replica]
+
+    def may_ask(self, replica: int | None) -> Reason | None:
+        """See `Members`. One that was removed has nothing to say any more, nor has one that is still to come."""
+        if not self.running:
+            return Reason.STOPPING
+        if replica is not None and replica != self._around.own and replica not in self._peers:
+            return Reason.UNKNOWN_REPLICA
+        asking = 0 if self._open is None else sum(session.asking for session in self._open[0].sessions)
+        return Reason.TOO_MANY if asking >= MOST_ASKING else None
+
+    def answer(self, request: bytes) -> Deferred[bytes]:
+        """See `Members`."""
+        return maybeDeferred(self._answer, request).addErrback(self._not_answered)
+
+    def _not_answered(self, failure: Failure) -> bytes:
+        error = failure.value
+        if not isinstance(error, ConameError):
+            self.log.failure("An operator's question was not answered", failure=failure)
+            error = Unavailable("this replica could not answer; its log says why")
+        return ClusterAnswer(error=ClusterError(code=error.code, message=str(error))).SerializeToString()
 
     def _changed(self, peer: int, connected: bool) -> None:
         for listener in self._listeners:

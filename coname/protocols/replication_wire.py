@@ -65,6 +65,8 @@ TO_LISTENER: Methods = {
     b"begin": (int, int, bytes, bytes),  # a transfer: its id, its size, its SHA-256, metadata
     b"chunk": (int, int, bytes),  # the transfer's id, the offset, the bytes there
     b"cancel": (int,),
+    b"operate": (int,),  # PROTOCOL; in place of hello, by somebody who only asks
+    b"ask": (bytes,),
 }
 """What the one that dialled may say."""
 
@@ -78,6 +80,14 @@ TO_DIALLER: Methods = {
     b"failed": (int, int),  # the transfer's id, a TransferFailure
 }
 """What the one that listened may say."""
+
+TO_OPERATOR: Methods = {
+    b"welcome": (int,),  # PROTOCOL
+    b"goodbye": (int,),  # a Reason
+    b"beat": (),
+    b"answer": (bytes,),
+}
+"""The same, to somebody who only asks."""
 
 
 class OnlyBytesAndNumbers(SecurityOptions):
