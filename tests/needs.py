@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from unittest import SkipTest
 
 PACKAGES = {
@@ -14,18 +15,35 @@ PACKAGES = {
     "ssh-keygen": "openssh-client",
     "openssl": "openssl",
     "etcd": "etcd-server",
+    "node": "nodejs",
+    "npm": "npm",
+    "chromium": "chromium",
     "ip": "iproute2",
     "tc": "iproute2",
 }
 """The Debian package that each is in; ``.ci/run`` installs them."""
 
 
+PERL_PACKAGES = {"Mail::DKIM": "libmail-dkim-perl"}
+"""Modules of Perl, and their packages."""
+
+
 def needs(*programs: str) -> None:
     """Skip the test that calls this, unless all of `programs` are installed."""
     missing = [program for program in programs if shutil.which(program) is None]
-    if not missing:
-        return
-    packages = sorted({PACKAGES.get(program, program) for program in missing})
+    if missing:
+        _skip(missing, sorted({PACKAGES.get(program, program) for program in missing}))
+
+
+def needs_perl(*modules: str) -> None:
+    """The same for modules of Perl."""
+    needs("perl")
+    missing = [name for name in modules if subprocess.run(["perl", f"-M{name}", "-e1"], capture_output=True).returncode]
+    if missing:
+        _skip(missing, sorted({PERL_PACKAGES[name] for name in missing}))
+
+
+def _skip(missing: list[str], packages: list[str]) -> None:
     reason = f"{', '.join(missing)} not installed: apt-get install {' '.join(packages)}"
     if os.environ.get("CI"):
         raise AssertionError(reason)
