@@ -5,8 +5,9 @@ with a line that names the format; each record is the lengths of key and value, 
 
 Whoever takes a copy believes the replica that sends it, as it believes the log: within bounds. What can be checked
 without computing everything again is checked: the order of the records, that the newest ratified epoch is signed by the
-replicas' policy, and that it has the root of the tree that came along. The tree's nodes, and the entries in it, are
-checked against that root whenever they are read.
+policy of its replicas, and that it has the root of the tree that came along. Which policy that is follows from the
+configuration's by the heads that announced each change, all of them signed by the policy before. The tree's nodes, and
+the entries in it, are checked against that root whenever they are read.
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from coname.core import policies, quorums
+from coname.core.heads import Head, parse
 from coname.core.ratifications import common_head
+from coname.core.rollover import next_policy
 from coname.core.types import Epoch
-from coname.errors import Corrupt, ProofInvalid, Unavailable
+from coname.errors import Corrupt, Misconfigured, ProofInvalid, Unavailable
 from coname.interfaces import IKeyValueStore, Put, Write
 from coname.keyserver import tables
+from coname.keyserver.membership import next_policy_of, policy_of
 from coname.messages.client_pb2 import AuthorizationPolicy
 from coname.messages.stored_pb2 import ReplicaState
 from coname.storage.leveldb import LevelDBStore
@@ -50,7 +54,7 @@ class DatabaseCopies:
     """Makes copies of one replica's database, and databases of others' copies. All methods block.
 
     :param store: the database.
-    :param realm: its realm's name. :param policy: who ratifies its epochs.
+    :param realm: its realm's name. :param policy: who ratified its first epochs, by the configuration.
     :param sleep: called from time to time with how long to let others work, in seconds.
     """
 
@@ -108,24 +112,71 @@ class DatabaseCopies:
         if not state.applied_index:
             raise Corrupt("the copy does not say which log entries it holds")
         if state.ratified_epoch:
-            self._check_epoch(store, Epoch(state.ratified_epoch))
+            self._check_epoch(store, Epoch(state.ratified_epoch), self._check_policies(store, state))
         return state.applied_index
 
-    def _check_epoch(self, store: IKeyValueStore, epoch: Epoch) -> None:
-        record = tables.read_epoch(store, epoch)
+    def _check_policies(self, store: IKeyValueStore, state: ReplicaState) -> AuthorizationPolicy:
+        """That each policy was announced by those before it; gives the newest ratified epoch's."""
+        policy = found = self._policy
+        for start, stored in tables.read_policies(store):
+            if not 1 < start <= state.closed_epoch + 1:
+                raise Corrupt(f"the copy has a policy from epoch {start} on, which no epoch in it announces")
+            head = self._check_announcement(store, Epoch(start - 1), policy, state)
+            if _announced(head) != stored:
+                raise Corrupt(f"the copy's policy from epoch {start} on is another than the one that was announced")
+            policy = stored
+            if start <= state.ratified_epoch:
+                found = stored
+        _check_replicas(state, policy)
+        return found
+
+    def _check_announcement(
+        self, store: IKeyValueStore, epoch: Epoch, policy: AuthorizationPolicy, state: ReplicaState
+    ) -> Head:
+        if epoch <= state.ratified_epoch:
+            return self._check_head(store, epoch, policy)
+        return parse(tables.read_epoch(store, epoch).timestamped_head)  # nobody has signed it yet, nor what follows
+
+    def _check_epoch(self, store: IKeyValueStore, epoch: Epoch, policy: AuthorizationPolicy) -> None:
+        head = self._check_head(store, epoch, policy)
         tree = MerkleTree(store, self._tree_nonce, BATCH_BYTES)
-        signed = list(tables.read_ratifications(store, epoch).values())
+        if tree.root_hash(NodeRef(tables.read_epoch(store, epoch).tree_root)) != head.root_hash:
+            raise Corrupt(f"the copy's tree is another than that of epoch {epoch}")
+
+    def _check_head(self, store: IKeyValueStore, epoch: Epoch, policy: AuthorizationPolicy) -> Head:
+        """That `policy` ratified the epoch as it is stored."""
+        record = tables.read_epoch(store, epoch)
+        found = tables.read_ratifications(store, epoch)
+        signed = [one for signer, one in found.items() if signer in policy.public_keys]
         try:
             head = common_head(self._realm, signed)
         except ProofInvalid as error:
             raise Corrupt(f"the copy's epoch {epoch} is not one of this realm: {error}") from error
-        signers = {signer for one in signed for signer in policies.signed_by(self._policy, one.head, one.signatures)}
-        if not quorums.satisfied(self._policy.quorum, signers):
-            raise Corrupt(f"the copy's epoch {epoch} is not signed by {policies.describe(self._policy)}")
+        signers = {signer for one in signed for signer in policies.signed_by(policy, one.head, one.signatures)}
+        if not quorums.satisfied(policy.quorum, signers):
+            raise Corrupt(f"the copy's epoch {epoch} is not signed by {policies.describe(policy)}")
         if (head.epoch, head.epoch_head) != (epoch, record.head):
             raise Corrupt(f"the copy's epoch {epoch} is another than the one that was signed")
-        if tree.root_hash(NodeRef(record.tree_root)) != head.root_hash:
-            raise Corrupt(f"the copy's tree is another than that of epoch {epoch}")
+        return head
+
+
+def _announced(head: Head) -> AuthorizationPolicy | None:
+    try:
+        return next_policy(head)
+    except ProofInvalid as error:
+        raise Corrupt(f"the copy's epoch {head.epoch} announces what cannot be followed: {error}") from error
+
+
+def _check_replicas(state: ReplicaState, policy: AuthorizationPolicy) -> None:
+    """That the newest policy is that of the replicas, as they are or as they will be."""
+    if not state.replicas:
+        return
+    try:
+        fits = policy in (policy_of(state.replicas), next_policy_of(state.replicas))
+    except Misconfigured as error:
+        raise Corrupt(f"the copy's replicas are not in order: {error}") from error
+    if not fits:
+        raise Corrupt("the copy's replicas are others than those that sign")
 
 
 def _load(store: IKeyValueStore, file: BinaryIO, sleep: Sleep) -> None:
