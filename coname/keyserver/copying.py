@@ -148,13 +148,13 @@ class DatabaseCopies:
         record = tables.read_epoch(store, epoch)
         found = tables.read_ratifications(store, epoch)
         signed = [one for signer, one in found.items() if signer in policy.public_keys]
+        signers = {signer for one in signed for signer in policies.signed_by(policy, one.head, one.signatures)}
+        if not quorums.satisfied(policy.quorum, signers):
+            raise Corrupt(f"the copy's epoch {epoch} is not signed by {policies.describe(policy)}")
         try:
             head = common_head(self._realm, signed)
         except ProofInvalid as error:
             raise Corrupt(f"the copy's epoch {epoch} is not one of this realm: {error}") from error
-        signers = {signer for one in signed for signer in policies.signed_by(policy, one.head, one.signatures)}
-        if not quorums.satisfied(policy.quorum, signers):
-            raise Corrupt(f"the copy's epoch {epoch} is not signed by {policies.describe(policy)}")
         if (head.epoch, head.epoch_head) != (epoch, record.head):
             raise Corrupt(f"the copy's epoch {epoch} is another than the one that was signed")
         return head
