@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from errno import ENOSPC
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
@@ -219,7 +220,8 @@ class Host:
 
     def explains(self, error: BaseException | None) -> bool:
         """Whether that error is what must come of what happened to this machine."""
-        return isinstance(error, DiskFull) or (self.restored and str(error) == self.core.restored)
+        full = isinstance(error, DiskFull) or (isinstance(error, OSError) and error.errno == ENOSPC)
+        return full or (self.restored and str(error) == self.core.restored)
 
     def _look(self) -> None:
         if self.clock.alive:

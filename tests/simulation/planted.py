@@ -38,7 +38,7 @@ class SignsBeforeTheWrite(Host):
 
         def _sign(self, epoch: Epoch, head: bytes) -> None:
             signature = self._parts.signing_key.sign(head)
-            signed = SignedEpochHead(head=head, signatures={self._signer(epoch): signature})
+            signed = SignedEpochHead(head=head, signatures={self._epochs.signer(epoch): signature})
             self._proposer.propose(KeyserverStep(UID=new_uid(), replica_signed=signed))
 
 

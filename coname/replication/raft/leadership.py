@@ -121,13 +121,15 @@ class Leadership:
 
     def advance(self) -> None:
         """Commit what a majority has stored."""
-        node = self._node
-        acknowledged = {peer: progress.match for peer, progress in self.feeding.peers.items()}
-        acknowledged[node.id] = node.log.stored
-        agreed = node.membership.agreed(acknowledged)
+        node, agreed = self._node, self._agreed()
         if agreed > node.log.committed and self._may_commit(agreed):
             node.log.commit(agreed)
             self._committed()
+
+    def _agreed(self) -> int:
+        acknowledged = {peer: progress.match for peer, progress in self.feeding.peers.items()}
+        acknowledged[self._node.id] = self._node.log.stored
+        return self._node.membership.agreed(acknowledged)
 
     def _may_commit(self, index: int) -> bool:
         return index >= self._first

@@ -7,6 +7,7 @@ properties are those of the paper's figure 3.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Protocol
 
 from coname.messages.raft_pb2 import RaftEntry, RaftMessage
@@ -54,6 +55,14 @@ class Invariants:
             if self._entries.setdefault((entry.index, entry.term), content) != content:
                 raise Violation(f"log matching: replica {replica.id} has another entry {entry.index}, {entry.term}")
             before = entry.term
+        self._see_changes(replica, entries[0].index)
+
+    def _see_changes(self, replica: Observed, first: int) -> None:
+        """Membership: nobody has a change in its log after one that is not decided."""
+        changes = [index for index, _ in replica.core._node.memberships._history]
+        for before, after in pairwise(changes):
+            if after >= first and before > len(self.decided):
+                raise Violation(f"membership: replica {replica.id} has change {after} upon {before}, which may yet go")
 
     def applied(self, replica: Observed, entries: Sequence[RaftEntry]) -> None:
         """State machine safety: what is applied at an index is the same everywhere, and is decided."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from dataclasses import replace
 
 from coname.messages.raft_pb2 import RaftMessage
@@ -42,6 +43,48 @@ class ChangesTwoAtOnce(Core):
     class leadership(Leadership):
         def _check_turn(self) -> None:
             pass
+
+
+class CountsLearners(Core):
+    """An entry is committed when as many members have it as are a majority of the voters, learners or not."""
+
+    class leadership(Leadership):
+        def _agreed(self) -> int:
+            return _that_many_have(self, self._node.membership.ids)
+
+
+class CountsItselfWhenRemoved(Core):
+    """A leader that removes itself still counts its own copy."""
+
+    class leadership(Leadership):
+        def _agreed(self) -> int:
+            return _that_many_have(self, {*self._node.membership.voters, self._node.id})
+
+
+def _that_many_have(leadership: Leadership, members: Iterable[int]) -> int:
+    node = leadership._node
+    acknowledged = {peer: progress.match for peer, progress in leadership.feeding.peers.items()}
+    acknowledged[node.id] = node.log.stored
+    return sorted((acknowledged.get(member, 0) for member in members), reverse=True)[node.membership.majority - 1]
+
+
+class CountsLearnersVotes(Core):
+    """Learners are asked for their votes, each of which counts as that of a voter who has not answered."""
+
+    class elections(Elections):
+        def _ask(self, *, trial: bool, forced: bool) -> None:
+            super()._ask(trial=trial, forced=forced)
+            if self._node.messages_after:
+                asked = self._node.messages_after[-1]
+                for learner in self._node.membership.learners:
+                    self._node.send(learner, vote_request=asked.vote_request)
+
+        def _count(self, voter: int, granted: bool) -> None:
+            membership = self._node.membership
+            missing = [other for other in membership.voters if other not in self._votes]
+            if granted and voter in membership.learners and missing:
+                voter = missing[0]
+            super()._count(voter, granted)
 
 
 class CountsItsUnstoredEntries(Core):

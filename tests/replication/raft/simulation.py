@@ -1,7 +1,8 @@
 """A whole cluster from one seed: the same seed gives the same run, to the last message.
 
 Run by hand: ``python -m tests.replication.raft.simulation 0 1000`` runs these seeds, and stops at the first that fails;
-``python -m tests.replication.raft.simulation 17 --trace`` runs one, and prints what happens.
+``python -m tests.replication.raft.simulation 17 --trace`` runs one, and prints what happens. With ``--changing``,
+members come and go all the time.
 
 What happens besides time passing: proposals, at all replicas; loss, delay, duplication and reordering of messages;
 links cut in one direction or both; crashes that lose what was not synced, of several at once; members added, promoted
@@ -46,10 +47,13 @@ class Simulation:
     :param ticks: how long there are faults.
     :param core: the class of the cores; another one for bugs that are planted.
     :param machine: makes a replica's state machine.
+    :cvar option: of the command that runs it again.
     :ivar chance: all that is random comes from here.
     :ivar tolerated: words in reasons of refusals that do not show a mistake.
     :ivar happened: how often what happened, so that a test can tell that it does.
     """
+
+    option = ""
 
     def __init__(
         self,
@@ -133,7 +137,7 @@ class Simulation:
             self._run_until(self.now + HEALED_TICKS * TICK, self._is_settled)
             self._check_settled()
         except Exception as error:
-            command = f"python -m tests.replication.raft.simulation {self.seed} --trace"
+            command = f"python -m tests.replication.raft.simulation {self.seed} --trace{self.option}"
             raise Violation(f"seed {self.seed}: {type(error).__name__}: {error}; again by: {command}") from error
 
     def _run_until(self, end: int, done: Callable[[], bool] = lambda: False) -> None:
@@ -326,12 +330,31 @@ class Simulation:
                 raise Violation(f"replica {replica.id} takes itself for restored: {replica.core.restored}")
 
 
+class ChangingSimulation(Simulation):
+    """One in which members come and go all the time, and parts of the cluster do not hear from each other."""
+
+    option = " --changing"
+
+    def __init__(self, seed: int, ticks: int = 60, core: type[Core] = Core, trace: bool = False) -> None:
+        super().__init__(seed, ticks, core, trace=trace)
+
+    def _draw_world(self, chance: random.Random) -> None:
+        super()._draw_world(chance)
+        self.fault_every = self.change_every = self.propose_every = 1
+        self.loss = min(self.loss, 0.02)
+
+    def _fault(self) -> None:
+        fault = self.chance.choice([*[self._isolate] * 6, self._crash])
+        fault()
+
+
 def main() -> None:
     """Run the seeds that were named: one, or from the first to before the second."""
     numbers = [int(word) for word in sys.argv[1:] if word.isdigit()]
     first, end = numbers[0], numbers[1] if len(numbers) > 1 else numbers[0] + 1
+    kind = ChangingSimulation if "--changing" in sys.argv else Simulation
     for seed in range(first, end):
-        Simulation(seed, trace="--trace" in sys.argv).run()
+        kind(seed, trace="--trace" in sys.argv).run()
     print(f"{end - first} seeds hold")
 
 
