@@ -11,7 +11,7 @@ from twisted.internet.threads import deferToThreadPool
 
 from coname.configuration.settings import ReplicaSettings
 from coname.core.vrf import suite
-from coname.engines import make_log
+from coname.engines import is_shared, make_log
 from coname.keyserver.admission import Admission
 from coname.keyserver.epochs import EpochIntervals
 from coname.keyserver.indices import Indices
@@ -95,4 +95,6 @@ def make_parts(
         timing=Timing(reactor, time.time_ns, intervals, settings.client_timeout),
         run_in_thread=run_in_thread,
         most_pending=settings.limits.pending_updates,
+        replica=settings.replica_id,
+        shared=is_shared(settings),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from coname.configuration.listen import parse
@@ -18,12 +19,31 @@ from coname.replication.single import RunInThread, SingleLog
 Blocking = Callable[..., Awaitable[Any]]
 
 
+def keeps_raft(settings: ReplicaSettings) -> bool:
+    """Whether the replicas keep the log themselves. A lone replica does so once its realm was moved to that
+    (`coname cluster convert`), which its folders show."""
+    if settings.etcd is not None or settings.raft is None:
+        return False
+    several = len(settings.message.keyserver_config.initial_replicas) > 1
+    return several or settings.message.joining or log_folder(settings).exists()
+
+
+def is_shared(settings: ReplicaSettings) -> bool:
+    """Whether other replicas append to the log as well, or may do so one day."""
+    return settings.etcd is not None or keeps_raft(settings)
+
+
+def log_folder(settings: ReplicaSettings) -> Path:
+    """Where the replicas' own log is."""
+    return settings.data_folder.with_name(f"{settings.data_folder.name}-log")
+
+
 def prepare(settings: ReplicaSettings) -> None:
     """Before the database is opened: finish what the engine has begun with it.
 
     :raises coname.errors.Corrupt: that is damaged.
     """
-    if settings.etcd is None and settings.raft is not None:
+    if keeps_raft(settings):
         from coname.replication.raft_folders import Folders
 
         Folders(settings.data_folder).finish()
@@ -43,7 +63,7 @@ def make_log(
     """
     if settings.etcd is not None:
         return _etcd_log(settings, settings.etcd, store, reactor, run_in_thread)
-    if settings.raft is not None:
+    if settings.raft is not None and keeps_raft(settings):
         return _raft_log(settings, settings.raft, store, reactor, run_in_thread, begin_anew)
     return SingleLog(store, run_in_thread)
 
@@ -63,7 +83,9 @@ def _raft_log(
     from coname.replication.raft_snapshots import DatabaseSnapshots
     from coname.replication.raft_thread import OwnThread
 
-    members = {one.id: parse(one.raft_addr) for one in settings.message.keyserver_config.initial_replicas}
+    message = settings.message
+    first = message.keyserver_config.initial_replicas
+    known = message.known_replicas if message.joining and message.known_replicas else first
     cache_bytes = settings.limits.cache_bytes // 8
     copies = DatabaseCopies(
         store, settings.realm, settings.replica_policy, settings.tree_nonce, cache_bytes, time.sleep
@@ -75,7 +97,7 @@ def _raft_log(
         return ReplicaNetwork(
             settings.replica_id,
             raft.address,
-            members,
+            {one.id: parse(one.raft_addr) for one in known},
             raft.tls,
             reactor,
             received,
@@ -86,7 +108,7 @@ def _raft_log(
     return RaftLog(
         RaftLogSettings(
             replica=settings.replica_id,
-            first=tuple(members),
+            first=() if message.joining else tuple(one.id for one in first),
             heartbeat=settings.raft_heartbeat,
             kept_entries=settings.limits.raft_log_entries,
             kept_bytes=settings.limits.raft_log_bytes,

@@ -25,12 +25,13 @@ class Members:
 
     :param configured: the configuration's `initial_replicas`, which are the replicas until the first change.
     :param state: that of the database.
+    :ivar configured: likewise.
     :ivar ever: the ids of all replicas, and those that any policy ever asked for: no verifier may have one of them.
     :ivar signing: the ids of those that sign now, or are about to.
     """
 
     def __init__(self, store: tables.Scanner, configured: Sequence[Replica], state: ReplicaState) -> None:
-        self._configured = configured
+        self.configured = tuple(configured)
         policies = [(Epoch(0), replica_policy(configured)), *tables.read_policies(store)]
         self._starts = [start for start, _ in policies]
         self._policies = [policy for _, policy in policies]
@@ -46,7 +47,7 @@ class Members:
     def apply(self, state: ReplicaState, step: KeyserverStep) -> Effect:
         """Apply a replica change to `state`."""
         try:
-            if membership.change(state, self._configured, step.replica_change):
+            if membership.change(state, self.configured, step.replica_change):
                 self._refresh(state)
         except (InvalidRequest, Refused) as error:
             return ChangeRefused(step.UID, error)
@@ -66,7 +67,7 @@ class Members:
         return policy
 
     def _refresh(self, state: ReplicaState) -> None:
-        records = membership.replicas(state, self._configured)
+        records = membership.replicas(state, self.configured)
         # nothing but what the database holds: a learner that went without ever signing leaves no trace
         self.ever = self._asked.union(*(membership.ids_of(record.replica) for record in records))
         self.signing = frozenset(

@@ -8,82 +8,39 @@ a head that was closed and not signed is signed.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator
-from dataclasses import dataclass
+from collections.abc import Generator
 from functools import partial
-from math import inf
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from coname.core import heads
-from coname.core.signatures import SigningKey
-from coname.core.times import NANOSECONDS, timestamp
-from coname.core.transcripts import signed_bytes
-from coname.core.types import Epoch, KeyId
-from coname.errors import ConameError, Overloaded, TimedOut, Unavailable
-from coname.interfaces import CommittedEntry, IKeyserver, IKeyValueStore, ILogReplicator
-from coname.keyserver import tables
-from coname.keyserver.admission import Admission, Admitted
+from coname.core.types import Epoch
+from coname.errors import ConameError, Overloaded, TimedOut, Unavailable, UpdateInvalid
+from coname.interfaces import CommittedEntry, IKeyserver
+from coname.keyserver.admission import Admitted
 from coname.keyserver.answers import Answer
-from coname.keyserver.effects import Effect, EpochClosed, HeadSigned, UpdateApplied, UpdateRejected
-from coname.keyserver.epochs import EpochInputs, EpochIntervals, Reevaluated, delimiter_due, signature_due
-from coname.keyserver.lookups import Lookups
-from coname.keyserver.machine import Applied, StateMachine
-from coname.keyserver.membership import signer_of
+from coname.keyserver.barrier import Barrier
+from coname.keyserver.effects import Effect, EpochClosed, HeadSigned, Reached, UpdateApplied, UpdateRejected
+from coname.keyserver.epoch_duties import EpochDuties
+from coname.keyserver.machine import Applied
 from coname.keyserver.own_steps import OwnSteps
+from coname.keyserver.parts import Parts, Timing
 from coname.keyserver.proposals import Proposer, new_uid
 from coname.keyserver.slices import run_in_slices
+from coname.keyserver.steward import Steward
 from coname.keyserver.timeouts import TimeLimit
 from coname.keyserver.verification import Verification
-from coname.keyserver.verifiers import Verifiers
 from coname.keyserver.waiting import RatificationWaiters, StepWaiters
-from coname.messages.client_pb2 import LookupRequest, SignedEpochHead, UpdateRequest
-from coname.messages.replication_pb2 import EpochDelimiter, KeyserverStep
+from coname.messages.client_pb2 import LookupRequest, UpdateRequest
+from coname.messages.replication_pb2 import KeyserverStep, ReplicaChange
 from coname.messages.stored_pb2 import ReplicaState
-from coname.messages.verification_pb2 import SignedTranscript
 from coname.registration.registrar import log_registration
-from coname.storage.tree import MerkleTree
+
+__all__ = ["CHECKPOINT_BYTES", "Parts", "Replica", "Timing"]
 
 CHECKPOINT_BYTES = 4 * 1024 * 1024
 """After so much log, the database is synced, so that the log may be trimmed and a start replays little."""
-
-Blocking = Callable[..., Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """A replica's clocks and intervals.
-
-    :ivar clock: monotonic, for intervals and time limits.
-    :ivar wall: nanoseconds since 1970, for the times that epochs bear.
-    :ivar client_timeout: seconds that an update may wait for its signatures; 0: for ever.
-    """
-
-    clock: IReactorTime
-    wall: Callable[[], int]
-    intervals: EpochIntervals
-    client_timeout: float
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a replica is made of; `coname.service` puts them together."""
-
-    realm: str
-    store: IKeyValueStore
-    log: ILogReplicator
-    tree: MerkleTree
-    machine: StateMachine
-    lookups: Lookups
-    admission: Admission
-    verifiers: Verifiers
-    signing_key: SigningKey
-    timing: Timing
-    run_in_thread: Blocking
-    most_pending: int
 
 
 @implementer(IKeyserver)
@@ -94,6 +51,7 @@ class Replica:
         from what is stored.
     :ivar verification: what the front for verifiers is given.
     :ivar steps: changes of the set of replicas, and barriers.
+    :ivar steward: who the replicas are, and whether this one takes part.
     """
 
     _log = Logger()
@@ -106,9 +64,6 @@ class Replica:
         self._clock = parts.timing.clock
         self._lookups = parts.lookups
         self._durable: Applied = parts.machine.resumed()
-        self._closed_at = -inf
-        self._delimiter_proposed_at = -inf
-        self._signature_proposed_at = -inf
         self._unsynced = 0  # bytes of log whose effects are written but not synced
         self._updates: StepWaiters[Epoch] = StepWaiters()
         self._ratifications = RatificationWaiters()
@@ -125,8 +80,9 @@ class Replica:
             TimeLimit(self._clock, timeout, partial(_not_durable, timeout)),
             parts.most_pending,
         )
-        self._delimiter = Reevaluated(self._clock, self._delimiter_due, self._propose_delimiter, self._fail)
-        self._signature = Reevaluated(self._clock, self._signature_due, self._propose_signature, self._fail)
+        self.steward = Steward(parts.replica, parts.machine.members.configured, parts.log, self._clock, self)
+        self._epochs = EpochDuties(parts, self, self._proposer, self.steward, self._fail)
+        self._barrier = Barrier(self._proposer, self._clock) if parts.shared else None
         self._running: Deferred[None] | None = None
         self._releasing = self._release_again = False
         self._left: Deferred[None] | None = None
@@ -136,14 +92,15 @@ class Replica:
     async def start(self) -> None:
         """Take part in the log. Lookups are answered from what is stored at once, updates once the log runs."""
         self._lookups.start(self.state, self._durable.frontier)
-        self._closed_at = self._when_closed()
+        self._epochs.prepare()
+        self.steward.tell()
         await self._parts.log.start(self.state.applied_index)
         self._parts.log.onLeaderChange(self._leader_changed)
         self._running = Deferred.fromCoroutine(self._run())
         self.verification.start(self._durable)
-        self._delimiter.reevaluate()
-        self._signature.reevaluate()
+        self._epochs.begin()
         self.inRotation = self._taking = True
+        self.steward.start()
 
     async def stop(self) -> None:
         """Stop taking part. Whoever still waits is told to try elsewhere."""
@@ -184,10 +141,18 @@ class Replica:
 
     def propose_epoch(self) -> bool:
         """Propose to close an epoch now, whatever the intervals say. False if the last one is not ratified yet."""
-        if not self._is_ratified():
+        if not self._epochs.ratified:
             return False
-        self._propose_delimiter()
+        self._epochs.propose_delimiter()
         return True
+
+    def propose_promotion(self, replica: int) -> None:
+        """Propose that a learner is to sign. What comes of it shows in the state."""
+        self._proposer.propose(KeyserverStep(UID=new_uid(), replica_change=ReplicaChange(promote=replica)))
+
+    def standing_changed(self, takes_part: bool) -> None:
+        """Whether this replica takes part has changed: one that does not is out of rotation."""
+        self.inRotation = takes_part and self._taking
 
     def when_ratified(self, epoch: Epoch) -> Deferred[None]:
         """Fires once `epoch` is ratified here; fails with `Unavailable` if this replica stops before."""
@@ -198,11 +163,13 @@ class Replica:
     async def _update(self, request: UpdateRequest, certificate: bytes) -> Answer:
         if not self._taking:
             raise Unavailable("this replica does not take updates at the moment")
+        if self.steward.why_not:
+            raise Unavailable(f"this replica does not take part: {self.steward.why_not}")
         if self._serving >= self._parts.most_pending:
             raise Overloaded(f"{self._serving} updates are waiting already; try again in a moment")
         self._serving += 1
         try:
-            admitted = await self._parts.admission.admit(request, certificate)
+            admitted = await self._admit(request, certificate)
             if not self._taking:
                 raise Unavailable("this replica does not take updates any more")
             epoch = await self._commit(admitted) if admitted.update else admitted.epoch
@@ -217,6 +184,16 @@ class Replica:
             )
         finally:
             self._serving -= 1
+
+    async def _admit(self, request: UpdateRequest, certificate: bytes) -> Admitted:
+        """What the state here refuses may be in order by the newest one: so it is refused by that."""
+        try:
+            return await self._parts.admission.admit(request, certificate)
+        except UpdateInvalid:
+            if self._barrier is None:
+                raise
+        await self._barrier.wait()
+        return await self._parts.admission.admit(request, certificate)
 
     async def _commit(self, admitted: Admitted) -> Epoch:
         step = KeyserverStep(UID=new_uid(), update=admitted.update)
@@ -245,10 +222,8 @@ class Replica:
     def _leader_changed(self) -> None:
         """What was on its way to an earlier leader may be lost; waiting for the usual time would stop the epochs."""
         if self._taking:
-            self._delimiter_proposed_at = self._signature_proposed_at = -inf
             self._proposer.hurry()
-            self._delimiter.reevaluate()
-            self._signature.reevaluate()
+            self._epochs.leader_changed()
 
     async def _apply(self, entry: CommittedEntry) -> None:
         applied = await run_in_slices(self._parts.machine.apply(entry), self._clock)
@@ -257,8 +232,9 @@ class Replica:
             self._parts.tree.remember(updated)
         self._durable = applied
         self.verification.advance(applied)
+        self.steward.tell()
         await run_in_slices(self._perform(applied), self._clock)
-        self._delimiter.reevaluate()
+        self._epochs.reevaluate()
 
     async def _write(self, applied: Applied, log_bytes: int) -> None:
         self._unsynced += log_bytes
@@ -280,14 +256,14 @@ class Replica:
         elif isinstance(effect, UpdateRejected):
             self._updates.rejected(effect.uid, effect.error)
         elif isinstance(effect, EpochClosed):
-            self._closed_at = self._clock.seconds()
-            self._delimiter_proposed_at = self._signature_proposed_at = -inf
-            self._signature.reevaluate()
+            self._epochs.closed()
         elif isinstance(effect, HeadSigned):
             self._lookups.advance(self.state, self._durable.frontier, effect)
             self.verification.signed(effect)
             self._release()
         else:
+            if self._barrier is not None and isinstance(effect, Reached):
+                self._barrier.reached(effect.uid)
             self.steps.perform(effect)
 
     def _release(self) -> None:
@@ -308,8 +284,8 @@ class Replica:
     def _retire(self) -> None:
         """Take no updates and propose nothing any more."""
         self.inRotation = self._taking = False
-        self._delimiter.stop()
-        self._signature.stop()
+        self._epochs.stop()
+        self.steward.stop()
         self._proposer.stop()
 
     def _leave(self) -> Deferred[None]:
@@ -331,67 +307,8 @@ class Replica:
         self._updates.fail_all(error)
         self._ratifications.fail_all(error)
         self.steps.fail_all(error)
-
-    # epochs
-
-    def _is_ratified(self) -> bool:
-        return self.state.ratified_epoch == self.state.closed_epoch
-
-    def _when_closed(self) -> float:
-        """When the newest epoch was closed, by the monotonic clock, as far as the wall clock can be believed."""
-        if not self.state.closed_epoch:
-            return -inf
-        age = (self._parts.timing.wall() - self._last_issue_time()) / 1e9
-        return self._clock.seconds() - max(0.0, age)
-
-    def _last_issue_time(self) -> int:
-        if not self.state.closed_epoch:
-            return 0
-        record = tables.read_epoch(self._parts.store, Epoch(self.state.closed_epoch))
-        return heads.parse(record.timestamped_head).issue_time_ns
-
-    def _delimiter_due(self) -> float | None:
-        inputs = EpochInputs(
-            now=self._clock.seconds(),
-            leading=self._parts.log.leading,
-            ratified=self._is_ratified(),
-            changed=self.pending > 0,
-            closed_at=self._closed_at,
-            proposed_at=self._delimiter_proposed_at,
-        )
-        return delimiter_due(inputs, self._parts.timing.intervals)
-
-    def _propose_delimiter(self) -> None:
-        self._delimiter_proposed_at = self._clock.seconds()
-        issued = max(self._parts.timing.wall(), self._last_issue_time())
-        delimiter = EpochDelimiter(
-            epoch_number=self.state.closed_epoch + 1, timestamp=timestamp(divmod(issued, NANOSECONDS))
-        )
-        self._proposer.propose(KeyserverStep(UID=new_uid(), epoch_delimiter=delimiter))
-
-    def _signature_due(self) -> float | None:
-        closed = Epoch(self.state.closed_epoch)
-        signer = self._signer(closed)
-        owed = bool(closed and signer) and self._parts.store.get(tables.ratification_key(closed, signer)) is None
-        return signature_due(
-            self._clock.seconds(), owed, self._signature_proposed_at, self._parts.timing.intervals.retry
-        )
-
-    def _signer(self, epoch: Epoch) -> KeyId:
-        """What this replica's signature on `epoch` is filed under; 0 if none is asked for: it is a learner then."""
-        return signer_of(self._parts.machine.members.policy(epoch), self._parts.signing_key.public) or KeyId(0)
-
-    def _propose_signature(self) -> None:
-        self._signature_proposed_at = self._clock.seconds()
-        closed = Epoch(self.state.closed_epoch)
-        record = tables.read_epoch(self._parts.store, closed)
-        key, signer = self._parts.signing_key, self._signer(closed)
-        head = SignedEpochHead(head=record.timestamped_head, signatures={signer: key.sign(record.timestamped_head)})
-        step = KeyserverStep(UID=new_uid(), replica_signed=head)
-        if record.transcript:
-            signature = key.sign(signed_bytes(record.transcript))
-            step.transcript.CopyFrom(SignedTranscript(transcript=record.transcript, signatures={signer: signature}))
-        self._proposer.propose(step)
+        if self._barrier is not None:
+            self._barrier.fail_all(error)
 
 
 def _timed_out(timeout: float) -> TimedOut:
