@@ -14,7 +14,13 @@ from zope.interface import Interface
 
 if TYPE_CHECKING:
     from coname.client.identity import Identity
-    from coname.messages.client_pb2 import LookupProof, LookupRequest, UpdateRequest
+    from coname.messages.client_pb2 import (
+        LookupProof,
+        LookupRequest,
+        PolicyChanges,
+        PolicyChangesRequest,
+        UpdateRequest,
+    )
 
 
 class ITransport(Interface):
@@ -30,6 +36,10 @@ class ITransport(Interface):
     def update(request: UpdateRequest) -> Awaitable[LookupProof]:
         """Send an update, and wait for the proof that it is in force. Fails as `lookup` does; after `Unreachable`,
         `Unavailable` and `TimedOut` the update may have taken effect all the same."""
+
+    def policy_changes(request: PolicyChangesRequest) -> Awaitable[PolicyChanges]:
+        """Ask for changes of the replicas' policy. A server that knows no such question, as the original's, has none.
+        Fails as `lookup` does."""
 
     def close() -> Awaitable[None]:
         """Let go of connections. Called once, last."""

@@ -7,7 +7,7 @@ Rules:
    announces (`coname.core.rollover`), signed by everybody whom the client demanded until then: verifiers too, where its
    verification_policy has them.
 2. Changes go forward: each is of a later epoch than the one before it. An older one, shown again, changes nothing.
-3. An epoch is judged by the policy that was in force in it: those who announce a change in epoch N ratify N itself. That
+3. An epoch is judged by the policy in force in it: those who announce a change in epoch N ratify N itself. That
    gives retired keys no say over what is new: no answer older than the newest change is taken for the latest
    (`coname.client.continuity`), and epoch N has one head, the one that is known.
 4. All that is demanded besides the replicas' signatures is what the configuration says now: an operator may admit a

@@ -1,14 +1,18 @@
-"""A stored proof: the answer to a lookup, kept to be verified again, in protobuf's binary form or in its JSON."""
+"""What servers send, in protobuf's binary form or in its JSON: proofs, which may be stored to be verified again, and
+the changes of the replicas' policy that a proof may need."""
 
 from __future__ import annotations
 
 import json
+from typing import TypeVar
 
 from google.protobuf import json_format
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 from coname.errors import ProofInvalid
-from coname.messages.client_pb2 import LookupProof
+from coname.messages.client_pb2 import LookupProof, PolicyChanges
+
+_M = TypeVar("_M", bound=Message)
 
 MAX_PROOF_BYTES = 8 * 1024 * 1024
 """The largest file or answer that is read: twice what gRPC takes, for JSON's base64."""
@@ -54,17 +58,46 @@ def proof_from_json(data: bytes) -> LookupProof:
 
     :raises ProofInvalid: it is not one.
     """
-    proof = LookupProof()
+    return _from_json(LookupProof(), data)
+
+
+def changes_from_binary(data: bytes) -> PolicyChanges:
+    """Changes of the replicas' policy in protobuf's binary form.
+
+    :raises ProofInvalid: step "form": they are not.
+    """
     try:
-        json_format.Parse(data, proof, ignore_unknown_fields=True)
+        return PolicyChanges.FromString(data)
+    except DecodeError as error:
+        raise ProofInvalid("form", f"the answer ({len(data)} bytes) is not a PolicyChanges message") from error
+
+
+def changes_from_json(data: bytes) -> PolicyChanges:
+    """The same in protobuf's JSON.
+
+    :raises ProofInvalid: step "form": they are not.
+    """
+    return _from_json(PolicyChanges(), data)
+
+
+def _from_json(message: _M, data: bytes) -> _M:
+    """`message`, filled from `data`."""
+    name = type(message).__name__
+    try:
+        json_format.Parse(data, message, ignore_unknown_fields=True)
     except (json_format.ParseError, ValueError, RecursionError) as error:
-        raise ProofInvalid("form", f"the proof is not the JSON of a LookupProof message: {_line(error)}") from error
-    return proof
+        raise ProofInvalid("form", f"the answer is not the JSON of a {name} message: {_line(error)}") from error
+    return message
 
 
 def proof_to_json(proof: LookupProof) -> str:
     """`proof` in protobuf's JSON, as servers send it."""
-    return json_format.MessageToJson(proof, preserving_proto_field_name=True)
+    return to_json(proof)
+
+
+def to_json(message: Message) -> str:
+    """`message` in protobuf's JSON, as servers send it."""
+    return json_format.MessageToJson(message, preserving_proto_field_name=True)
 
 
 def _line(error: Exception) -> str:

@@ -13,11 +13,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from coname.client import files
 from coname.client.continuity import Span, follow, settle
 from coname.client.evidence import Contradiction, bundle_name, find_evidence, kept_proof
 from coname.client.interfaces import IRecords
+from coname.client.lineage import BEGINNING
+from coname.client.lineage_records import LineageRecords, Record
 from coname.client.proof_files import proof_to_json
 from coname.client.remembered import decode_head, decode_ratifications, decode_span, encode_head, encode_span
 from coname.client.results import Result
@@ -25,8 +28,8 @@ from coname.core.evidence_files import write_bundle
 from coname.core.hashes import shake
 from coname.core.heads import Head
 from coname.core.types import Epoch
-from coname.errors import Corrupt, ProofInvalid
-from coname.messages.client_pb2 import LookupProof
+from coname.errors import Corrupt, Misconfigured, ProofInvalid
+from coname.messages.client_pb2 import LookupProof, RatifiedHead
 from coname.messages.config_pb2 import RealmConfig
 from coname.messages.evidence_pb2 import EvidenceBundle
 
@@ -48,6 +51,7 @@ class PinnedState:
 
     def __init__(self, records: IRecords) -> None:
         self._records = records
+        self._lineages = LineageRecords(records)
 
     def newest(self, realm: RealmConfig) -> Head | None:
         """The newest epoch head seen of `realm`.
@@ -66,11 +70,51 @@ class PinnedState:
         :raises Contradiction: the answer contradicts the memory, which stays as it was. Both are kept as evidence.
         :raises Corrupt: a record is damaged.
         """
+        return self._locked(realm, lambda: self._observe(realm, answer, floor, asked))
+
+    def known_policy(self, realm: RealmConfig) -> Record:
+        """Who ratifies the realm's epochs, as far as is known.
+
+        :param realm: as configured, with keyserver_auth.
+        :raises Corrupt: the record is damaged.
+        :raises Misconfigured: it contradicts the configuration.
+        """
+        return self._lineages.read(_policy_record(realm), realm)
+
+    def asked_for_changes(self, realm: RealmConfig, now: float) -> bool:
+        """Remember that a server is being asked. Returns False as `observe` does."""
+        name = _policy_record(realm)
+        return self._locked(realm, lambda: self._lineages.write(name, replace(self.known_policy(realm), asked_at=now)))
+
+    def follow(self, realm: RealmConfig, ratified: RatifiedHead) -> bool:
+        """Follow a change of the replicas' policy, and remember it. One that is known already changes nothing.
+
+        :returns: False as `observe` does.
+        :raises ProofInvalid: it is not to be followed; see `lineage` and, with the step "memory", `continuity`.
+        """
+        return self._locked(realm, lambda: self._follow(realm, ratified))
+
+    def _follow(self, realm: RealmConfig, ratified: RatifiedHead) -> None:
+        known = self.known_policy(realm)
+        lineage = known.lineage.follow(realm, ratified.ratifications)
+        if lineage is known.lineage:
+            return
+        head = lineage.changes[-1].head
+        follow(self.newest(realm), head, BEGINNING, asked=head.epoch)
+        self._lineages.write(_policy_record(realm), replace(known, lineage=lineage))
+
+    def policy_disagreement(self, realm: RealmConfig) -> Misconfigured:
+        """What to say where the configuration pins a policy that was never followed."""
+        name = _policy_record(realm)
+        return self._lineages.disagreement(name, realm, self.known_policy(realm).lineage)
+
+    def _locked(self, realm: RealmConfig, job: Callable[[], None]) -> bool:
+        """Do `job` if no other client is writing just now, and say whether it was done."""
         lock = self._records.acquire(realm_name(realm))
         if lock is None:
             return False
         with lock:
-            self._observe(realm, answer, floor, asked)
+            job()
         return True
 
     def _observe(self, realm: RealmConfig, answer: Result, floor: Epoch, asked: Epoch) -> None:
@@ -151,6 +195,10 @@ def realm_name(realm: RealmConfig) -> str:
     readable = re.sub(r"[^A-Za-z0-9.-]", "_", realm.RealmName)[:40].lstrip(".")
     identity = len(realm.RealmName.encode()).to_bytes(4, "big") + realm.RealmName.encode() + realm.VRFPublic
     return f"{readable}-{shake(identity, 8).hex()}"
+
+
+def _policy_record(realm: RealmConfig) -> str:
+    return f"{realm_name(realm)}/policy"
 
 
 def _head_record(realm: RealmConfig) -> str:

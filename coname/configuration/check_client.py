@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING
 
 from coname.configuration import certificates, listen
 from coname.configuration.check_realm import check_domains, check_duration, check_policy
+from coname.core.rollover import exchanged
+from coname.errors import ProofInvalid
 from coname.messages import config_pb2 as pb
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from coname.configuration.findings import Findings
 
 VRF_PUBLIC_BYTES = 32
@@ -43,6 +47,7 @@ def _check_realm(realm: pb.RealmConfig, findings: Findings) -> None:
     if len(realm.VRFPublic) != VRF_PUBLIC_BYTES:
         findings.at("VRFPublic").mistake(f"{len(realm.VRFPublic)} bytes; a VRF's public key has {VRF_PUBLIC_BYTES}")
     check_policy(realm.verification_policy, findings.at("verification_policy"))
+    _check_replicas(realm, findings)
     if not check_duration(realm.epoch_time_to_live, findings.at("epoch_time_to_live")):
         findings.at("epoch_time_to_live").mistake("0: every answer would be out of date when it comes")
     certificates.parse(realm.client_tls.root_cas, findings.at("client_tls").at("root_cas"))
@@ -50,7 +55,42 @@ def _check_realm(realm: pb.RealmConfig, findings: Findings) -> None:
 
 def _check_addresses(realm: pb.RealmConfig, findings: Findings) -> None:
     """Where the realm's servers are; a configuration that only verifies stored proofs need not say."""
-    if realm.addr:
-        listen.check(realm.addr, findings.at("addr"))
-    if realm.URL and not realm.URL.startswith("https://"):
-        findings.at("URL").mistake(f"{realm.URL!r} does not start with https://")
+    places: set[str] = set()
+    for place, address in _several(findings, "addr", realm.addr, "addrs", realm.addrs):
+        listen.check(address, place)
+        _check_once(address, places, place)
+    for place, url in _several(findings, "URL", realm.URL, "URLs", realm.URLs):
+        if not url.startswith("https://"):
+            place.mistake(f"{url!r} does not start with https://")
+        _check_once(url, places, place)
+
+
+def _several(
+    findings: Findings, first: str, one: str, name: str, others: Iterable[str]
+) -> Iterator[tuple[Findings, str]]:
+    """The server that may be in the field `first`, and the further ones in the list `name`."""
+    if one:
+        yield findings.at(first), one
+    for number, each in enumerate(others):
+        yield findings.at(name).at(number), each
+
+
+def _check_once(server: str, known: set[str], findings: Findings) -> None:
+    if server in known:
+        findings.mistake(f"{server!r} stands in this realm already")
+    known.add(server)
+
+
+def _check_replicas(realm: pb.RealmConfig, findings: Findings) -> None:
+    """The replicas' policy, which is followed when it changes, is a part of what is asked for."""
+    since = findings.at("keyserver_auth_since")
+    if not realm.HasField("keyserver_auth"):
+        if realm.keyserver_auth_since:
+            since.mistake("there is no keyserver_auth that could hold since then")
+        return
+    place = findings.at("keyserver_auth")
+    check_policy(realm.keyserver_auth, place)
+    try:
+        exchanged(realm, realm.keyserver_auth)
+    except ProofInvalid as error:
+        place.mistake(f"is no part of verification_policy: {error}")

@@ -7,7 +7,13 @@ from zope.interface import implementer
 
 from coname.client.interfaces import ITransport
 from coname.errors import ConameError
-from coname.messages.client_pb2 import LookupProof, LookupRequest, UpdateRequest
+from coname.messages.client_pb2 import (
+    LookupProof,
+    LookupRequest,
+    PolicyChanges,
+    PolicyChangesRequest,
+    UpdateRequest,
+)
 from tests.client.simulator import Realm
 
 
@@ -42,6 +48,13 @@ class MemoryTransport:
         except ConameError as error:
             return fail(error)
         return succeed(LookupProof.FromString(answer.SerializeToString()))
+
+    def policy_changes(self, request: PolicyChangesRequest) -> Deferred[PolicyChanges]:
+        try:
+            answer = self.realm.policy_changes(PolicyChangesRequest.FromString(request.SerializeToString()))
+        except ConameError as error:
+            return fail(error)
+        return succeed(PolicyChanges.FromString(answer.SerializeToString()))
 
     def close(self) -> Deferred[None]:
         self.closed = True

@@ -18,6 +18,7 @@ from coname.client.identity_store import IdentityFile
 from coname.client.records import FolderRecords
 from coname.client.results import Result
 from coname.client.state import PinnedState, realm_name
+from coname.client.transports.connecting import grpc_addresses, https_urls
 from coname.config import load_client
 from coname.core.addresses import canonical
 from coname.core.lookup import realm_for
@@ -114,9 +115,10 @@ def ask(ctx: click.Context, target: Target, network: Network, job: Callable[[Cli
 
 def _by_https(realm: RealmConfig, wanted: bool) -> bool:
     """gRPC, as the original's client has it, unless HTTPS is wanted or is all there is."""
-    if not realm.addr and not realm.URL:
+    addresses = grpc_addresses(realm)
+    if not addresses and not https_urls(realm):
         raise Misconfigured([f"realm {realm.RealmName} has neither addr nor URL: where is its server?"])
-    return wanted or not realm.addr
+    return wanted or not addresses
 
 
 def environment_of(ctx: click.Context) -> Environment:

@@ -5,14 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from coname.client.servers import Server, Servers
 from coname.client.transports.timeouts import LOOKUP_SECONDS, UPDATE_SECONDS
 from coname.config import client_tls
 from coname.errors import Misconfigured
 
 if TYPE_CHECKING:
-    from coname.client.transports.grpc_aio import GrpcTransport
-    from coname.client.transports.https import HttpsTransport
     from coname.messages.config_pb2 import RealmConfig
+
+
+def grpc_addresses(realm: RealmConfig) -> list[str]:
+    """Where the realm's public gRPC is, host:port, in the configuration's order."""
+    return [each for each in (realm.addr, *realm.addrs) if each]
+
+
+def https_urls(realm: RealmConfig) -> list[str]:
+    """Where the realm's HTTPS fronts are, in the configuration's order."""
+    return [each for each in (realm.URL, *realm.URLs) if each]
 
 
 def connect_grpc(
@@ -20,19 +29,22 @@ def connect_grpc(
     folder: Path,
     lookup_seconds: float = LOOKUP_SECONDS,
     update_seconds: float = UPDATE_SECONDS,
-) -> GrpcTransport:
-    """gRPC at the realm's `addr`.
+) -> Servers:
+    """gRPC at the realm's `addr` and `addrs`.
 
     :param folder: where the configuration's paths begin.
-    :raises Misconfigured: it has no `addr`, or its TLS is wrong.
+    :raises Misconfigured: it has none of them, or its TLS is wrong.
     """
     from coname.client.transports.grpc_aio import GrpcTransport
 
-    if not realm.addr:
+    addresses = grpc_addresses(realm)
+    if not addresses:
         raise Misconfigured([f"realm {realm.RealmName} has no addr (host:port of its public gRPC)"])
     tls = client_tls(realm, folder)
-    options = tls.grpc_channel_options()
-    return GrpcTransport(realm.addr, tls.grpc_channel_credentials(), options, lookup_seconds, update_seconds)
+    credentials, options = tls.grpc_channel_credentials(), tls.grpc_channel_options()
+    return Servers(
+        [Server(each, GrpcTransport(each, credentials, options, lookup_seconds, update_seconds)) for each in addresses]
+    )
 
 
 def connect_https(
@@ -41,17 +53,20 @@ def connect_https(
     reactor: Any,
     lookup_seconds: float = LOOKUP_SECONDS,
     update_seconds: float = UPDATE_SECONDS,
-) -> HttpsTransport:
-    """The HTTPS front at the realm's `URL`.
+) -> Servers:
+    """The HTTPS fronts at the realm's `URL` and `URLs`.
 
     :param folder: where the configuration's paths begin.
     :param reactor: the program's.
-    :raises Misconfigured: it has no `URL`, or its TLS is wrong.
+    :raises Misconfigured: it has none of them, or its TLS is wrong.
     """
     from coname.client.transports.https import HttpsTransport
     from coname.client.transports.web_agent import web_client
 
-    if not realm.URL:
+    urls = https_urls(realm)
+    if not urls:
         raise Misconfigured([f"realm {realm.RealmName} has no URL (of its HTTPS front)"])
     http, close = web_client(client_tls(realm, folder), reactor, lookup_seconds)
-    return HttpsTransport(realm.URL, http, reactor, close, lookup_seconds, update_seconds)
+    return Servers(
+        [Server(each, HttpsTransport(each, http, reactor, close, lookup_seconds, update_seconds)) for each in urls]
+    )

@@ -12,15 +12,22 @@ from typing import Any
 
 import grpc
 import grpc.aio
+from google.protobuf.message import Message
 from zope.interface import implementer
 
 from coname.client.framework import framework
 from coname.client.interfaces import ITransport
-from coname.client.proof_files import proof_from_binary
+from coname.client.proof_files import changes_from_binary, proof_from_binary
 from coname.client.transports.refusals import BY_GRPC_STATUS, printable, refusal
 from coname.client.transports.timeouts import LOOKUP_SECONDS, UPDATE_SECONDS
 from coname.errors import ConameError, Misconfigured, Unreachable
-from coname.messages.client_pb2 import LookupProof, LookupRequest, UpdateRequest
+from coname.messages.client_pb2 import (
+    LookupProof,
+    LookupRequest,
+    PolicyChanges,
+    PolicyChangesRequest,
+    UpdateRequest,
+)
 
 SERVICE = "/proto.E2EKSPublic"
 
@@ -58,11 +65,15 @@ class GrpcTransport:
 
     def lookup(self, request: LookupRequest) -> Any:
         """See `ITransport`."""
-        return framework.as_future(self._call, "Lookup", request, self._lookup_seconds)
+        return framework.as_future(self._proof, "Lookup", request, self._lookup_seconds)
 
     def update(self, request: UpdateRequest) -> Any:
         """See `ITransport`."""
-        return framework.as_future(self._call, "Update", request, self._update_seconds)
+        return framework.as_future(self._proof, "Update", request, self._update_seconds)
+
+    def policy_changes(self, request: PolicyChangesRequest) -> Any:
+        """See `ITransport`."""
+        return framework.as_future(self._policy_changes, request)
 
     def close(self) -> Any:
         """See `ITransport`."""
@@ -73,13 +84,24 @@ class GrpcTransport:
         if channel is not None:
             await in_loop(lambda: channel.close(None))
 
-    async def _call(self, method: str, request: LookupRequest | UpdateRequest, seconds: float) -> LookupProof:
-        data = request.SerializeToString()
+    async def _proof(self, method: str, request: LookupRequest | UpdateRequest, seconds: float) -> LookupProof:
         try:
-            answer: bytes = await in_loop(lambda: self._exchange(method, data, seconds))
+            return proof_from_binary(await self._call(method, request, seconds))
         except grpc.aio.AioRpcError as error:
             raise self._error(error, seconds) from error
-        return proof_from_binary(answer)
+
+    async def _policy_changes(self, request: PolicyChangesRequest) -> PolicyChanges:
+        try:
+            return changes_from_binary(await self._call("PolicyChanges", request, self._lookup_seconds))
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+                return PolicyChanges()
+            raise self._error(error, self._lookup_seconds) from error
+
+    async def _call(self, method: str, request: Message, seconds: float) -> bytes:
+        data = request.SerializeToString()
+        answer: bytes = await in_loop(lambda: self._exchange(method, data, seconds))
+        return answer
 
     async def _exchange(self, method: str, data: bytes, seconds: float) -> bytes:
         if self._channel is None:

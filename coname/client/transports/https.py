@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import treq
 from google.protobuf import json_format
+from google.protobuf.message import Message
 from OpenSSL import SSL
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
@@ -15,15 +17,26 @@ from twisted.web.client import RequestTransmissionFailed, ResponseFailed, Respon
 from zope.interface import implementer
 
 from coname.client.interfaces import ITransport
-from coname.client.proof_files import MAX_PROOF_BYTES, proof_from_json
+from coname.client.proof_files import MAX_PROOF_BYTES, changes_from_json, proof_from_json
 from coname.client.transports.refusals import BY_HTTP_STATUS, printable, refusal
 from coname.client.transports.timeouts import LOOKUP_SECONDS, UPDATE_SECONDS
 from coname.errors import ConameError, ProofInvalid, Unreachable
-from coname.messages.client_pb2 import LookupProof, LookupRequest, UpdateRequest
+from coname.messages.client_pb2 import (
+    LookupProof,
+    LookupRequest,
+    PolicyChanges,
+    PolicyChangesRequest,
+    UpdateRequest,
+)
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
     from twisted.web.iweb import IResponse
+
+T = TypeVar("T")
+
+_NO_SUCH_QUESTION = (404, 405, 501)
+"""What a front answers that does not know the question, as the original's."""
 
 _UNREACHABLE = (
     ConnectError,
@@ -65,11 +78,15 @@ class HttpsTransport:
 
     def lookup(self, request: LookupRequest) -> Deferred[LookupProof]:
         """See `ITransport`."""
-        return self._timed(self._post("lookup", request), self._lookup_seconds)
+        return self._timed(self._proof("lookup", request), self._lookup_seconds)
 
     def update(self, request: UpdateRequest) -> Deferred[LookupProof]:
         """See `ITransport`."""
-        return self._timed(self._post("update", request), self._update_seconds)
+        return self._timed(self._proof("update", request), self._update_seconds)
+
+    def policy_changes(self, request: PolicyChangesRequest) -> Deferred[PolicyChanges]:
+        """See `ITransport`."""
+        return self._timed(self._policy_changes(request), self._lookup_seconds)
 
     def close(self) -> Deferred[None]:
         """See `ITransport`."""
@@ -79,17 +96,32 @@ class HttpsTransport:
         if self._close_connections is not None:
             await self._close_connections()
 
-    def _timed(self, exchange: Any, seconds: float) -> Deferred[LookupProof]:
+    def _timed(self, exchange: Coroutine[Any, Any, T], seconds: float) -> Deferred[T]:
         """The whole exchange within `seconds`: a server that sends its answer byte by byte is as good as none."""
 
-        def give_up(_: object, __: float) -> LookupProof:
+        def give_up(_: object, __: float) -> NoReturn:
             # What cancelling led to below, in whatever error it is wrapped.
             raise Unreachable(f"no answer from {self._url} within {seconds:g} s")
 
-        deferred: Deferred[LookupProof] = ensureDeferred(exchange)
+        deferred: Deferred[T] = ensureDeferred(exchange)
         return deferred.addTimeout(seconds, self._clock, onTimeoutCancel=give_up)
 
-    async def _post(self, path: str, request: LookupRequest | UpdateRequest) -> LookupProof:
+    async def _proof(self, path: str, request: LookupRequest | UpdateRequest) -> LookupProof:
+        status, answer = await self._post(path, request)
+        if status != 200:
+            raise _refusal(status, answer)
+        return proof_from_json(answer)
+
+    async def _policy_changes(self, request: PolicyChangesRequest) -> PolicyChanges:
+        status, answer = await self._post("policy_changes", request)
+        if status in _NO_SUCH_QUESTION:
+            return PolicyChanges()
+        if status != 200:
+            raise _refusal(status, answer)
+        return changes_from_json(answer)
+
+    async def _post(self, path: str, request: Message) -> tuple[int, bytes]:
+        """The status and the body that are answered."""
         body = json_format.MessageToJson(request, preserving_proto_field_name=True, indent=None).encode()
         try:
             response = await self._http.post(
@@ -99,12 +131,9 @@ class HttpsTransport:
                 allow_redirects=False,
                 unbuffered=True,
             )
-            answer = await _read(response)
+            return response.code, await _read(response)
         except _UNREACHABLE as error:
             raise Unreachable(f"{self._url} cannot be reached: {_reason(error)}") from error
-        if response.code != 200:
-            raise _refusal(response.code, answer)
-        return proof_from_json(answer)
 
 
 async def _read(response: IResponse) -> bytes:
