@@ -1,0 +1,48 @@
+/**
+ * The verification as a process, for tests that compare it with the Python implementation: one JSON object in, one out,
+ * line by line. `{"do": NAME, ...}` gives `{"value": ...}` or `{"error": CODE, "step": ..., "message": ...}`.
+ */
+
+import { createInterface } from "node:readline";
+import { canonical } from "../src/verify/addresses.js";
+import { fromHex, hex } from "../src/verify/bytes.js";
+import { fromJson, toJson } from "../src/verify/json.js";
+import { verifyLookup } from "../src/verify/lookup.js";
+import * as messages from "../src/verify/messages.js";
+import { checkUpdate } from "../src/verify/policies.js";
+import { verify } from "../src/verify/signatures.js";
+import { decode, encode } from "../src/verify/wire.js";
+
+const actions = {
+  lookup({ realm, user, proof, now }) {
+    const decoded = decode(messages.LookupProof, fromHex(proof));
+    const verified = verifyLookup(decode(messages.RealmConfig, fromHex(realm)), user, decoded, BigInt(now));
+    return {
+      epoch: String(verified.epoch),
+      signers: [...verified.signers].map(([id, time]) => [String(id), String(time)]).sort(),
+      version: verified.entry === null ? null : String(verified.entry.version),
+      keys: verified.profile && Object.fromEntries([...verified.profile.keys].map(([name, key]) => [name, hex(key)])),
+      trustworthy: verified.vrf_trustworthy,
+      steps: verified.steps,
+    };
+  },
+  decode: ({ schema, data }) => toJson(messages[schema], decode(messages[schema], fromHex(data))),
+  encode: ({ schema, json }) => hex(encode(messages[schema], fromJson(messages[schema], json))),
+  canonical: ({ address }) => canonical(address),
+  signature: ({ key, message, signature }) => verify(fromHex(key), fromHex(message), fromHex(signature)),
+  update({ current, update }) {
+    checkUpdate(current === null ? null : fromHex(current), decode(messages.SignedEntryUpdate, fromHex(update)));
+    return true;
+  },
+};
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const request = JSON.parse(line);
+  let answer;
+  try {
+    answer = { value: actions[request.do](request) };
+  } catch (error) {
+    answer = { error: error.code ?? "crash", step: error.step, message: error.code ? error.message : error.stack };
+  }
+  process.stdout.write(JSON.stringify(answer) + "\n");
+}

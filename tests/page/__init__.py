@@ -1,0 +1,1 @@
+"""The page and its verification in JavaScript: with node, and in a headless Chromium."""

@@ -1,0 +1,66 @@
+"""Node.js, and the page's sources with the packages that their lock file names."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+from unittest import SkipTest
+
+from tests.needs import needs
+
+PAGE = Path(__file__).parents[2] / "page"
+PACKAGES = PAGE / "node_modules" / ".package-lock.json"
+
+
+def needs_packages() -> None:
+    """Skip the test that calls this, unless node and the page's packages are installed; where CI is set, fail."""
+    needs("node", "npm")
+    if PACKAGES.exists():
+        return
+    reason = f"the page's packages are not installed: make page-packages (npm ci in {PAGE.name}/)"
+    if os.environ.get("CI"):
+        raise AssertionError(reason)
+    raise SkipTest(reason)
+
+
+class Refused(Exception):
+    """What the JavaScript side threw.
+
+    :ivar code: as in `coname.errors`; "crash" if it is no error of its own.
+    :ivar step: of a verification.
+    """
+
+    def __init__(self, answer: dict[str, Any]) -> None:
+        super().__init__(answer["message"])
+        self.code: str = answer["error"]
+        self.step: str | None = answer.get("step")
+
+
+class Bridge:
+    """A node process that does what it is asked, one request after the other."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            ["node", str(PAGE / "test" / "bridge.js")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def ask(self, action: str, **arguments: Any) -> Any:
+        """What `action` gives.
+
+        :raises Refused: it threw.
+        """
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps({"do": action, **arguments}) + "\n")
+        self._process.stdin.flush()
+        answer = json.loads(self._process.stdout.readline())
+        if "error" in answer:
+            raise Refused(answer)
+        return answer["value"]
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate(timeout=20)
