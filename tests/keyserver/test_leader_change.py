@@ -49,16 +49,16 @@ class LeaderChangeTests(SynchronousTestCase):
     def test_an_epochs_signature(self) -> None:
         replica = self.world.replica
         answer = replica.update(self.world.realm.request(Owner("alice@example.com")))
-        sign = replica._propose_signature
+        sign = replica._epochs._propose_signature
 
         def lose() -> None:
             self.log.loses = True
             sign()
 
-        self.patch(replica._signature, "_act", lose)
+        self.patch(replica._epochs._signature, "_act", lose)
         self.world.settle(2)
         self.assertGreater(replica.state.closed_epoch, replica.state.ratified_epoch)
-        self.patch(replica._signature, "_act", sign)
+        self.patch(replica._epochs._signature, "_act", sign)
         self.another_leads()
         self.assertIsNotNone(self.successResultOf(answer))
 
