@@ -97,7 +97,7 @@ def _raft_log(
         return ReplicaNetwork(
             settings.replica_id,
             raft.address,
-            {one.id: parse(one.raft_addr) for one in known},
+            {one.id: parse(one.raft_addr) for one in known if one.raft_addr},
             raft.tls,
             reactor,
             received,

@@ -55,6 +55,7 @@ def check_replica(message: pb.ReplicaConfig, path: Path, now: datetime, findings
     client_timeout = check_duration(message.client_timeout, findings.at("client_timeout"))
     httpfront_url = check_front_url(message.httpfront_url, findings.at("httpfront_url"))
     raft_heartbeat = _raft_heartbeat(message, findings.at("raft_heartbeat"))
+    _known_replicas(message, findings.at("known_replicas"))
     findings.raise_mistakes()
     policy, verification_policy = shared.replica_policy, shared.verification_policy
     if signing_key is None or shared.vrf_secret is None or policy is None or verification_policy is None:
@@ -104,7 +105,7 @@ def _signing_key(message: pb.ReplicaConfig, folder: Path, findings: Findings) ->
     replicas = message.keyserver_config.initial_replicas
     at_replicas = findings.at("keyserver_config").at("initial_replicas")
     mine = [replica for replica in replicas if replica.id == message.replica_id]
-    if not mine and not at_replicas.spoilt:
+    if not mine and not message.joining and not at_replicas.spoilt:
         known = ", ".join(str(replica.id) for replica in replicas) or "none"
         findings.at("replica_id").mistake(f"{message.replica_id} is not in {at_replicas.path}, which has {known}")
     elif mine and key is not None and key.public not in [public.ed25519 for public in mine[0].public_keys]:
@@ -115,8 +116,8 @@ def _signing_key(message: pb.ReplicaConfig, folder: Path, findings: Findings) ->
 def _front(
     message: pb.ReplicaConfig, name: str, use: Use, folder: Path, now: datetime, findings: Findings
 ) -> Listener | None:
-    """Where the front `name` listens, and its TLS; replication is one only where there is another replica."""
-    if name == "raft" and len(message.keyserver_config.initial_replicas) < 2:
+    """Where the front `name` listens, and its TLS; replication is one only where there are others, or will be."""
+    if name == "raft" and not _is_replicated(message, folder):
         return None
     text: str = getattr(message, f"{name}_addr")
     tls: pb.TLSConfig = getattr(message, f"{name}_tls")
@@ -130,6 +131,27 @@ def _front(
         at_tls.at("client_auth").mistake("verifiers are known by certificate: REQUIRE_AND_VERIFY_CLIENT_CERT")
     identity = tls_config.load(tls, folder, use, now, at_tls)
     return Listener(address, identity) if address else None
+
+
+def _is_replicated(message: pb.ReplicaConfig, folder: Path) -> bool:
+    """Whether there are other replicas, or may be: a lone one's log is its own until its realm was moved to Raft."""
+    if message.joining or len(message.keyserver_config.initial_replicas) > 1:
+        return True
+    return bool(message.leveldb_path) and (folder / f"{message.leveldb_path}-log").exists()
+
+
+def _known_replicas(message: pb.ReplicaConfig, findings: Findings) -> None:
+    """Whom a joining replica asks."""
+    for number, replica in enumerate(message.known_replicas):
+        place = findings.at(number)
+        if not replica.id:
+            place.at("id").mistake("missing: the replica's id")
+        listen.check(replica.raft_addr, place.at("raft_addr"))
+    if message.joining and not message.known_replicas:
+        if not any(replica.raft_addr for replica in message.keyserver_config.initial_replicas):
+            findings.mistake("missing: nothing says where a replica is that this one could join")
+    if message.joining and message.HasField("etcd"):
+        findings.warn("joining: with the log in etcd, a new replica begins with a copy of another's database")
 
 
 def _raft_heartbeat(message: pb.ReplicaConfig, findings: Findings) -> float:

@@ -21,6 +21,7 @@ from coname.interfaces import CommittedEntry, IKeyserver
 from coname.keyserver.admission import Admitted
 from coname.keyserver.answers import Answer
 from coname.keyserver.barrier import Barrier
+from coname.keyserver.cluster import ClusterDesk
 from coname.keyserver.effects import Effect, EpochClosed, HeadSigned, Reached, UpdateApplied, UpdateRejected
 from coname.keyserver.epoch_duties import EpochDuties
 from coname.keyserver.machine import Applied
@@ -52,6 +53,7 @@ class Replica:
     :ivar verification: what the front for verifiers is given.
     :ivar steps: changes of the set of replicas, and barriers.
     :ivar steward: who the replicas are, and whether this one takes part.
+    :ivar cluster: the same for operators, and has it changed.
     """
 
     _log = Logger()
@@ -82,6 +84,7 @@ class Replica:
         )
         self.steward = Steward(parts.replica, parts.machine.members.configured, parts.log, self._clock, self)
         self._epochs = EpochDuties(parts, self, self._proposer, self.steward, self._fail)
+        self.cluster = ClusterDesk(self, parts.log, parts.shared)
         self._barrier = Barrier(self._proposer, self._clock) if parts.shared else None
         self._running: Deferred[None] | None = None
         self._releasing = self._release_again = False
@@ -101,6 +104,8 @@ class Replica:
         self._epochs.begin()
         self.inRotation = self._taking = True
         self.steward.start()
+        if self.steward.members is not None:
+            self.steward.members.onRequest(self.cluster.answer)
 
     async def stop(self) -> None:
         """Stop taking part. Whoever still waits is told to try elsewhere."""
