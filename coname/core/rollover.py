@@ -123,20 +123,23 @@ def follow(realm: RealmConfig, ratified: Sequence[SignedEpochHead]) -> tuple[Epo
 
     Freshness does not matter: a change of years ago led here all the same.
 
-    :param realm: as it was until then: `verification_policy`, and the replicas' part of it, `keyserver_auth`.
+    :param realm: as it was until then: `verification_policy`, `keyserver_auth`, which is a part of it, and since when.
     :param ratified: one epoch's head, as everybody has signed it.
-    :raises ProofInvalid: it is not signed by whom `realm` demands, announces nothing, or what cannot be followed.
+    :raises ProofInvalid: it is not signed by whom `realm` demands, is no newer than what `realm` knows, announces
+        nothing, or what cannot be followed.
     """
     head = ratifications.common_head(realm.RealmName, ratified)
+    if head.epoch <= realm.keyserver_auth_since:
+        raise ProofInvalid(STEP, f"a change of epoch {realm.keyserver_auth_since} is known; this is of {head.epoch}")
     ratifications.check_signatures(realm, ratified)
     after = next_policy(head)
     if after is None:
         raise ProofInvalid(STEP, f"epoch {head.epoch} announces no other policy")
-    return head.epoch, exchanged(realm, after)
+    return head.epoch, exchanged(realm, after, head.epoch)
 
 
-def exchanged(realm: RealmConfig, after: AuthorizationPolicy) -> RealmConfig:
-    """The realm's configuration once its replicas ratify by `after`.
+def exchanged(realm: RealmConfig, after: AuthorizationPolicy, announced: Epoch) -> RealmConfig:
+    """The realm's configuration once its replicas ratify by `after`, as the head of the epoch `announced` says.
 
     :raises ProofInvalid: the replicas' part of its verification_policy is not known, or not found.
     """
@@ -144,4 +147,5 @@ def exchanged(realm: RealmConfig, after: AuthorizationPolicy) -> RealmConfig:
     found.CopyFrom(realm)
     found.verification_policy.CopyFrom(followed(realm.verification_policy, realm.keyserver_auth, after))
     found.keyserver_auth.CopyFrom(after)
+    found.keyserver_auth_since = announced
     return found
