@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import contextlib
 from itertools import pairwise
 
 from hypothesis import given, settings
@@ -124,7 +124,7 @@ class AnnouncementTests(RolloverCase):
     def test_any_bytes_in_its_place(self, data: bytes) -> None:
         encoded = b"\x32" + bytes([len(data)]) + data
         inner = heads.build(REALM, Epoch(1), bytes(32), timestamp(5), b"")[:-2] + encoded
-        with suppress(ProofInvalid):
+        with contextlib.suppress(ProofInvalid):
             next_policy(heads.parse(heads.timestamped(inner, timestamp(5))))
 
 
