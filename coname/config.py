@@ -39,16 +39,17 @@ __all__ = [
 ]
 
 
-def load_replica(path: Path | str, now: datetime | None = None) -> ReplicaSettings:
+def load_replica(path: Path | str, now: datetime | None = None, *, replicated: bool = False) -> ReplicaSettings:
     """The replica that the file `path` configures, with its keys and certificates loaded.
 
     :param now: the time that certificates are warned about by; the present if None.
+    :param replicated: with what others need to reach it, even if it is a lone one whose log is its own.
     :raises coname.errors.Misconfigured: with every mistake in the file and in the files that it names.
     """
     path = Path(path).absolute()
     findings, message = Findings(), ReplicaConfig()
     fill(message, documents.read(path), findings)
-    return check_replica(message, path, now or certificates.utc_now(), findings)
+    return check_replica(message, path, now or certificates.utc_now(), findings, replicated=replicated)
 
 
 def load_verifier(path: Path | str, now: datetime | None = None) -> VerifierSettings:

@@ -14,7 +14,7 @@ from typing import Any
 from coname.configuration.listen import parse
 from coname.configuration.settings import EtcdSettings, Listener, ReplicaSettings
 from coname.interfaces import IKeyValueStore, ILogReplicator, ITransferReceiver
-from coname.replication.single import RunInThread, SingleLog
+from coname.replication.single import RunInThread, SingleLog, retire
 
 Blocking = Callable[..., Awaitable[Any]]
 
@@ -83,6 +83,7 @@ def _raft_log(
     from coname.replication.raft_snapshots import DatabaseSnapshots
     from coname.replication.raft_thread import OwnThread
 
+    retire(store)
     message = settings.message
     first = message.keyserver_config.initial_replicas
     known = message.known_replicas if message.joining and message.known_replicas else first

@@ -33,17 +33,24 @@ _FRONTS = {
 }
 
 
-def check_replica(message: pb.ReplicaConfig, path: Path, now: datetime, findings: Findings) -> ReplicaSettings:
+def check_replica(
+    message: pb.ReplicaConfig, path: Path, now: datetime, findings: Findings, *, replicated: bool = False
+) -> ReplicaSettings:
     """The settings that `message`, read from `path`, amounts to.
 
     :param now: the time that certificates are warned about by.
     :param findings: what reading the file has found; its mistakes count too.
+    :param replicated: check what a lone replica needs to have others beside it, too.
     :raises Misconfigured: with every mistake in it.
     """
     folder, config = path.parent, message.keyserver_config
     shared = check_keyserver(config, folder, findings.at("keyserver_config"))
     signing_key = _signing_key(message, folder, findings)
-    fronts = {name: _front(message, name, use, folder, now, findings) for name, use in _FRONTS.items()}
+    replicated = replicated or _is_replicated(message, folder)
+    kinds = {name: use for name, use in _FRONTS.items() if replicated or name != "raft"}
+    fronts = dict.fromkeys(_FRONTS) | {
+        name: _front(message, name, use, folder, now, findings) for name, use in kinds.items()
+    }
     manhole = _manhole(message, folder, findings)
     _check_listeners(fronts, manhole, findings)
     if not message.leveldb_path:
@@ -116,9 +123,7 @@ def _signing_key(message: pb.ReplicaConfig, folder: Path, findings: Findings) ->
 def _front(
     message: pb.ReplicaConfig, name: str, use: Use, folder: Path, now: datetime, findings: Findings
 ) -> Listener | None:
-    """Where the front `name` listens, and its TLS; replication is one only where there are others, or will be."""
-    if name == "raft" and not _is_replicated(message, folder):
-        return None
+    """Where the front `name` listens, and its TLS."""
     text: str = getattr(message, f"{name}_addr")
     tls: pb.TLSConfig = getattr(message, f"{name}_tls")
     at_address, at_tls = findings.at(f"{name}_addr"), findings.at(f"{name}_tls")
@@ -147,9 +152,9 @@ def _known_replicas(message: pb.ReplicaConfig, findings: Findings) -> None:
         if not replica.id:
             place.at("id").mistake("missing: the replica's id")
         listen.check(replica.raft_addr, place.at("raft_addr"))
-    if message.joining and not message.known_replicas:
-        if not any(replica.raft_addr for replica in message.keyserver_config.initial_replicas):
-            findings.mistake("missing: nothing says where a replica is that this one could join")
+    somebody = any(replica.raft_addr for replica in message.keyserver_config.initial_replicas)
+    if message.joining and not message.known_replicas and not somebody:
+        findings.mistake("missing: nothing says where a replica is that this one could join")
     if message.joining and message.HasField("etcd"):
         findings.warn("joining: with the log in etcd, a new replica begins with a copy of another's database")
 

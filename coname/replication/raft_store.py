@@ -31,6 +31,8 @@ from coname.interfaces import Delete, IKeyValueStore, Put, Write
 from coname.messages.raft_pb2 import RaftEntry, RaftHardState, RaftSnapshot
 from coname.replication.raft import Membership, bootstrap
 from coname.replication.raft.log import ENTRY_OVERHEAD
+from coname.replication.raft.membership import snapshot
+from coname.replication.raft.storage import FIRST_TERM
 
 IDENTITY_KEY, HARD_STATE_KEY, SNAPSHOT_KEY = b"i", b"h", b"s"
 
@@ -192,7 +194,7 @@ class RaftStore:
         if membership is not None:
             hard_state, first = bootstrap(membership)
             entries.append(first)
-        identity = incarnation.to_bytes(8, "big") + replica.to_bytes(8, "big")
+        identity = _identity(incarnation, replica)
         self._store.write([Put(IDENTITY_KEY, identity), *self.writes(hard_state, entries, 0)], True)
         return identity
 
@@ -213,6 +215,21 @@ class RaftStore:
             yield int.from_bytes(key[1:], "big"), data
 
 
+def begin_at(store: IKeyValueStore, replica: int, index: int, incarnation: int) -> None:
+    """Make, in an empty store, the log of a lone replica that begins after `index`, whose effects its database holds;
+    in one synced write."""
+    start = snapshot(index, FIRST_TERM, Membership({replica: incarnation}))
+    hard_state = RaftHardState(term=FIRST_TERM, committed=index)
+    store.write(
+        [
+            Put(IDENTITY_KEY, _identity(incarnation, replica)),
+            Put(HARD_STATE_KEY, hard_state.SerializeToString()),
+            Put(SNAPSHOT_KEY, start.SerializeToString()),
+        ],
+        True,
+    )
+
+
 def reset(store: IKeyValueStore, start: RaftSnapshot) -> None:
     """Make `start` the beginning of a log without entries, in one synced write. Doing it again does nothing.
 
@@ -229,6 +246,10 @@ def _entry(index: int, data: bytes) -> RaftEntry:
     if entry.index != index:
         raise Corrupt(f"the log has entry {entry.index} in the place of entry {index}")
     return entry
+
+
+def _identity(incarnation: int, replica: int) -> bytes:
+    return incarnation.to_bytes(8, "big") + replica.to_bytes(8, "big")
 
 
 def _incarnation(identity: bytes, replica: int) -> int:

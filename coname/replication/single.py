@@ -7,17 +7,20 @@ state that survives a crash implies the log before it, and what of the state was
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Protocol
 
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from coname.errors import Corrupt, Unavailable
+from coname.errors import Corrupt, Misconfigured, Unavailable
 from coname.interfaces import CommittedEntry, Delete, IKeyValueStore, ILogReplicator, Put, Write
 
 _PREFIX = b"l"
+
+MOVED_KEY = b"l"
+"""Its record says that the log is kept elsewhere now."""
 
 
 class RunInThread(Protocol):
@@ -28,6 +31,26 @@ class RunInThread(Protocol):
 
 def _key(index: int) -> bytes:
     return _PREFIX + index.to_bytes(8, "big")
+
+
+def read(store: IKeyValueStore, applied: int) -> Iterator[CommittedEntry]:
+    """The stored entries after `applied`, in order.
+
+    :raises Corrupt: one is missing.
+    """
+    last = applied
+    for key, data in store.iterate(_key(applied + 1), b"m"):
+        last += 1
+        if key != _key(last):
+            raise Corrupt(f"the log has no entry {last}, but an entry {int.from_bytes(key[1:], 'big')}")
+        yield CommittedEntry(last, data)
+
+
+def retire(store: IKeyValueStore) -> None:
+    """The log is kept elsewhere now: remove it, in one synced write. Doing it again does nothing."""
+    if store.get(MOVED_KEY) is None:
+        gone: list[Write] = [Delete(key) for key, _ in store.iterate(_PREFIX, b"m")]
+        store.write([*gone, Put(MOVED_KEY, b"moved")], True)
 
 
 @implementer(ILogReplicator)
@@ -56,18 +79,18 @@ class SingleLog:
         self._failure: Exception | None = None
 
     def start(self, applied: int) -> Deferred[None]:
-        """See `ILogReplicator`. Fails with `Corrupt` if entries are missing between `applied` and the newest."""
-        stored = list(self._store.iterate(_PREFIX, b"m"))
-        self._last = self._applied = applied
-        self._oldest = int.from_bytes(stored[0][0][1:], "big") if stored else applied + 1
-        for key, data in stored:
-            index = int.from_bytes(key[1:], "big")
-            if index <= applied:
-                continue
-            if index != self._last + 1:
-                return fail(Corrupt(f"the log has no entry {self._last + 1}, but an entry {index}"))
-            self._last = index
-            self._committed.append(CommittedEntry(index, data))
+        """See `ILogReplicator`. Fails with `Corrupt` if entries are missing between `applied` and the newest, with
+        `Misconfigured` if the log was moved elsewhere."""
+        if self._store.get(MOVED_KEY) is not None:
+            return fail(Misconfigured(["the log of this database was moved to Raft, and is missing: DATABASE-log"]))
+        oldest = next(iter(self._store.iterate(_PREFIX, b"m")), None)
+        self._oldest = int.from_bytes(oldest[0][1:], "big") if oldest else applied + 1
+        self._applied = applied
+        try:
+            self._committed += read(self._store, applied)
+        except Corrupt as error:
+            return fail(error)
+        self._last = self._committed[-1].index if self._committed else applied
         self._running = True
         return succeed(None)
 
