@@ -138,8 +138,10 @@ def follow(realm: RealmConfig, ratified: Sequence[SignedEpochHead]) -> tuple[Epo
     return head.epoch, exchanged(realm, after, head.epoch)
 
 
-def exchanged(realm: RealmConfig, after: AuthorizationPolicy, announced: Epoch) -> RealmConfig:
-    """The realm's configuration once its replicas ratify by `after`, as the head of the epoch `announced` says.
+def exchanged(realm: RealmConfig, after: AuthorizationPolicy, announced: Epoch | None = None) -> RealmConfig:
+    """The realm's configuration once its replicas ratify by `after`.
+
+    :param announced: the epoch whose head says so, if it is to stand in the configuration.
 
     :raises ProofInvalid: the replicas' part of its verification_policy is not known, or not found.
     """
@@ -147,5 +149,6 @@ def exchanged(realm: RealmConfig, after: AuthorizationPolicy, announced: Epoch) 
     found.CopyFrom(realm)
     found.verification_policy.CopyFrom(followed(realm.verification_policy, realm.keyserver_auth, after))
     found.keyserver_auth.CopyFrom(after)
-    found.keyserver_auth_since = announced
+    if announced is not None:
+        found.keyserver_auth_since = announced
     return found
