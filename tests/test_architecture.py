@@ -14,9 +14,10 @@ MAY_IMPORT = {
     "core": {"core", "messages", "errors"},
     "storage": {"storage", "core", "durable", "errors", "interfaces"},
     "replication": {"replication", "backoff", "core", "durable", "errors", "interfaces", "messages", "storage"},
+    "oidc": {"oidc", "core", "errors"},
     "registration": {"registration", "oidc", "core", "errors", "messages"},
     "keyserver": {"keyserver", "core", "errors", "interfaces", "messages", "registration", "storage"},
-    "configuration": {"configuration", "core", "durable", "errors", "messages", "registration"},
+    "configuration": {"configuration", "core", "durable", "errors", "messages", "oidc", "registration"},
     "verifier": {"verifier", "core", "errors", "interfaces", "messages", "storage"},
     "following": {"following", "verifier", "backoff", "core", "durable", "errors", "messages"},
     "protocols": {

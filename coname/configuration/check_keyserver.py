@@ -46,7 +46,7 @@ def check_keyserver(config: pb.KeyserverConfig, folder: Path, findings: Findings
     """Load what `config` names, relative to `folder`; mistakes go to `findings`."""
     if not config.realm:
         findings.at("realm").mistake("missing: the realm's name, which every epoch head carries")
-    check_domains(config.domains, findings.at("domains"))
+    check_domains(config.domains, findings.at("domains"), wildcards=True)
     check_registration(config.registration_policy, folder, findings.at("registration_policy"))
     policy = _replicas(config, findings)
     return Shared(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from coname.core.addresses import canonical_domain
+from coname.core.domains import canonical_pattern
 from coname.core.quorums import satisfied, signers
 from coname.core.signatures import PUBLIC_KEY_SIZE
 from coname.core.times import to_seconds
@@ -17,13 +18,16 @@ if TYPE_CHECKING:
     from coname.messages.client_pb2 import AuthorizationPolicy, Duration, PublicKey
 
 
-def check_domains(domains: Iterable[str], findings: Findings) -> None:
-    """Each of `domains` is in canonical form, and stands once."""
+def check_domains(domains: Iterable[str], findings: Findings, wildcards: bool = False) -> None:
+    """Each of `domains` is in canonical form, and stands once.
+
+    :param wildcards: whether ``*.`` and a domain stands for all below it.
+    """
     seen: dict[str, int] = {}
     for number, domain in enumerate(domains):
         place = findings.at(number)
         try:
-            canonical = canonical_domain(domain)
+            canonical = canonical_pattern(domain) if wildcards else canonical_domain(domain)
         except InvalidRequest as error:
             place.mistake(str(error))
             continue

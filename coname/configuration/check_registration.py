@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
+from coname.configuration.check_oidc import check_oidc
 from coname.configuration.check_realm import check_duration
 from coname.registration.proof import CLOCK_SKEW, MOST_CLOCK_SKEW
 
@@ -30,7 +31,7 @@ class PolicyCheck(Protocol):
     def __call__(self, policy: pb.RegistrationPolicy, folder: Path, findings: Findings) -> None: ...
 
 
-CHECKS: Mapping[str, PolicyCheck] = {}
+CHECKS: Mapping[str, PolicyCheck] = {"email_proof_by_oidc": check_oidc}
 """The checks of each kind of policy, by its field's name."""
 
 

@@ -27,7 +27,19 @@ class Surroundings:
 
 Make = Callable[[RegistrationPolicy, Surroundings], IProofChecker]
 
-KINDS: Mapping[str, Make] = {}
+
+def _oidc(policy: RegistrationPolicy, surroundings: Surroundings) -> IProofChecker:
+    from coname.oidc.fetching import Fetcher
+    from coname.oidc.provider import Provider
+    from coname.registration.oidc import OidcChecker
+    from coname.registration.oidc_policy import provider_settings
+
+    reactor, fetcher = surroundings.reactor, Fetcher(surroundings.reactor)
+    settings = (provider_settings(each, surroundings.folder) for each in policy.email_proof_by_oidc.oidc_config)
+    return OidcChecker([Provider(each, surroundings.skew, fetcher, reactor) for each in settings])
+
+
+KINDS: Mapping[str, Make] = {"email_proof_by_oidc": _oidc}
 """What makes the checker of each kind of policy, by its field's name. Each imports its libraries when it is called:
 a realm that does not take such proofs need not load them."""
 

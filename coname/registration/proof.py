@@ -80,8 +80,8 @@ class IProofChecker(Interface):
     domains: Sequence[str] = Attribute("Whose addresses it may prove: domains or ``*.`` and a domain, canonical.")
 
     def offer(domain: str) -> Sequence[Mapping[str, str]]:
-        """What people of `domain`, canonical and among `domains`, need to know to bring such a proof, besides `kind`: the
-        addresses to log in at, or to write to. The front shows it to everybody."""
+        """What people of `domain`, canonical and among `domains`, need to know to bring such a proof, besides `kind`:
+        the addresses to log in at, or to write to. The front shows it to everybody."""
 
     def takes(presented: Presented) -> bool:
         """Whether `presented` holds a proof of this kind. Looks no closer."""

@@ -1,0 +1,82 @@
+"""The proof by OpenID Connect: an ID token of a provider that may vouch for the address (protocol section 11).
+
+The token is bound to the entry by its nonce, which whoever begins a login chooses and the provider signs: it is the
+entry's hash. `coname.oidc` checks everything else about the token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from zope.interface import implementer
+
+from coname.core import addresses, domains
+from coname.core.text import quoted
+from coname.errors import RegistrationRefused
+from coname.oidc.claims import names_entry
+from coname.oidc.provider import Provider
+from coname.oidc.tokens import read, unverified_issuer
+from coname.registration.proof import IProofChecker, Presented, Proved, replay_id
+
+KIND = "oidc"
+LOGIN = "/oidc/login"
+"""The front's path at which a login begins (`coname.protocols.oidc_front`)."""
+
+
+@implementer(IProofChecker)
+class OidcChecker:
+    """Takes the ID tokens of some providers.
+
+    :ivar providers: those, each for its own domains.
+    """
+
+    kind = KIND
+
+    def __init__(self, providers: Sequence[Provider]) -> None:
+        self.providers = tuple(providers)
+        self.domains = tuple(domain for provider in providers for domain in provider.settings.domains)
+
+    def offer(self, domain: str) -> Sequence[Mapping[str, str]]:
+        """See `IProofChecker`: who is asked, and where a login begins."""
+        return [{"issuer": provider.settings.issuer, "login": LOGIN} for provider in self.for_domain(domain)]
+
+    def for_domain(self, domain: str) -> list[Provider]:
+        """The providers that may vouch for addresses of `domain`, the one that is configured first at the head."""
+        return [each for each in self.providers if domains.matches(domain, each.settings.domains)]
+
+    def takes(self, presented: Presented) -> bool:
+        """See `IProofChecker`."""
+        return bool(presented.email_proof.WhichOneof("proof_type") == "oidc_token")
+
+    async def check(self, presented: Presented, user_id: str, entry: bytes, now: float) -> Proved:
+        """See `IProofChecker`."""
+        token = presented.email_proof.oidc_token
+        provider = self._choose(token, addresses.split(user_id)[1])
+        identity = await provider.identify(token, now)
+        if identity.address != user_id:
+            raise RegistrationRefused(f"the login is {quoted(identity.address)}'s, not {quoted(user_id)}'s")
+        issuer = provider.settings.issuer
+        return Proved(
+            address=identity.address,
+            kind=KIND,
+            issuer=issuer,
+            subject=identity.subject,
+            expires=identity.expires,
+            replay_id=replay_id(KIND, issuer, read(token).signed),
+            bound=names_entry(identity, entry),
+        )
+
+    def stop(self) -> None:
+        """See `IProofChecker`. Nothing is held on to."""
+
+    def _choose(self, token: str, domain: str) -> Provider:
+        """The provider that `token` claims to be by; whether it is, is another question."""
+        fitting = self.for_domain(domain)
+        issuer = unverified_issuer(token)
+        for provider in fitting:
+            if provider.settings.issuer == issuer:
+                return provider
+        known = " or ".join(quoted(each.settings.issuer) for each in fitting)
+        raise RegistrationRefused(
+            f"the ID token is by {quoted(str(issuer))}; addresses of {domain} need one by {known}"
+        )
