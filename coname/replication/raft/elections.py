@@ -7,7 +7,9 @@ Rules of this file (Raft, section 5.2 and 5.4.1; Ongaro's dissertation, sections
 2. While a leader was heard within the shortest election timeout, no candidate is answered, unless the leader itself
    hands over.
 3. One vote a term, for a candidate whose log is at least as new; granted, and counted for oneself, when it is durable.
-4. Whose vote counts is decided by the candidate's membership alone: a replica may have become a voter without knowing
+4. Candidates that took votes from each other do not wait for a whole timeout again: a first trial decides soon who of
+   them asks next.
+5. Whose vote counts is decided by the candidate's membership alone: a replica may have become a voter without knowing
    it. Learners are never asked.
 """
 
@@ -117,6 +119,8 @@ class Elections:
             return
         expected = Role.PRE_CANDIDATE if answer.trial else Role.CANDIDATE
         if node.role is expected and answer.term == node.term + answer.trial:
+            if not (answer.trial or answer.granted):
+                node.hasten_timer()
             self._count(message.sender, answer.granted)
 
     def _count(self, voter: int, granted: bool) -> None:

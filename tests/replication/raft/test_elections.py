@@ -30,6 +30,17 @@ class ElectionTests(SynchronousTestCase):
         cluster.propose(1, b"one")
         self.assertEqual(cluster[1].data, [b"one"])
 
+    def test_candidates_that_split_the_votes_ask_again_soon(self) -> None:
+        cluster = Cluster(3)
+        cluster.elect(1)
+        cluster.isolate(1)
+        for id in (2, 3):
+            cluster[id].core._node.timeout = 15
+        cluster.tick(15, 2, 3)
+        self.assertEqual([cluster[id].core.role for id in (2, 3)], [Role.CANDIDATE] * 2)
+        cluster.tick(5, 2, 3)
+        self.assertEqual({cluster[id].core.role for id in (2, 3)}, {Role.LEADER, Role.FOLLOWER})
+
     def test_a_minority_elects_nobody(self) -> None:
         cluster = Cluster(5)
         cluster.isolate(1, 2)
