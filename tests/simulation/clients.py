@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.python.failure import Failure
 
+from coname.client import lineage
 from coname.core.hashes import entry_hash
-from coname.core.lookup import verify_lookup
-from coname.errors import Corrupt, InvalidRequest, ProofInvalid, TimedOut, Unavailable, UpdateInvalid
+from coname.core.lookup import Verified, verify_lookup
+from coname.core.ratifications import common_head
+from coname.errors import Corrupt, InvalidRequest, ProofInvalid, QuorumUnmet, TimedOut, Unavailable, UpdateInvalid
 from coname.keyserver.answers import Answer
-from coname.messages.client_pb2 import Entry, LookupProof, LookupRequest, UpdateRequest
+from coname.messages.client_pb2 import Entry, LookupProof, LookupRequest, QuorumExpr, RatifiedHead, UpdateRequest
 from tests.keyserver.harness import START
 from tests.replication.raft.invariants import Violation
 from tests.simulation.history import Content, Read, Write
@@ -37,12 +40,14 @@ class Client:
     """One of them, who does one thing at a time.
 
     :ivar busy: whether an answer is awaited.
+    :ivar lineage: which policies it has followed the realm's signatures to.
     """
 
     def __init__(self, simulation: Simulation, number: int) -> None:
         self.simulation = simulation
         self.number = number
         self.busy = False
+        self.lineage = lineage.begin(simulation.realm.config)
         self._versions: dict[int, int] = {}  # by user: the newest that this client has seen or made
         self._made = 0
         self._later()
@@ -83,6 +88,26 @@ class Client:
         """This version is taken."""
         self._versions[user] = max(version, self._versions.get(user, -1))
 
+    @property
+    def quorum(self) -> QuorumExpr:
+        """Whose signatures are asked for: what the newest policy that is known demands."""
+        return self.lineage.realm_now(self.simulation.realm.config).verification_policy.quorum
+
+    def follow(self, changes: Sequence[RatifiedHead]) -> None:
+        """Follow the realm's signatures to newer policies."""
+        for change in changes:
+            self.lineage = self.lineage.follow(self.simulation.realm.config, change.ratifications)
+
+    def verify(self, user_id: str, proof: LookupProof) -> Verified:
+        """Check an answer by the policy of its epoch.
+
+        :raises ProofInvalid: something is wrong with it.
+        """
+        simulation, config = self.simulation, self.simulation.realm.config
+        epoch = common_head(config.RealmName, proof.ratifications).epoch
+        now = START + simulation.clock.seconds()
+        return verify_lookup(self.lineage.realm_of(config, epoch), user_id, proof, now)
+
     def done(self) -> None:
         """Whatever came of it."""
         self.busy = False
@@ -98,6 +123,7 @@ class _Asking:
         self._user = user
         self._write = write
         self._request = request
+        self._asked = QuorumExpr()
         self._attempts = 0
         self._over = False
         self._begun = self._simulation.clock.seconds()
@@ -129,7 +155,10 @@ class _Asking:
         if self._write is None:
             asked = maybeDeferred(host.lookup, LookupRequest(user_id=owner(self._user).user_id))
         else:
-            asked = host.update(UpdateRequest.FromString(self._request))
+            request = UpdateRequest.FromString(self._request)
+            request.lookup_parameters.quorum_requirement.CopyFrom(self._client.quorum)
+            self._asked = request.lookup_parameters.quorum_requirement
+            asked = host.update(request)
         life = host.lives
         asked.addCallbacks(
             lambda answer: self._answered(answer.protobuf(), host, life),
@@ -140,14 +169,19 @@ class _Asking:
         if isinstance(answer, Failure) and answer.check(Corrupt, InvalidRequest):
             self._simulation.fail(Violation(f"replica {host.id} answers: {answer.value!r}"))
         delay = self._simulation.network.weather.delay(self._simulation.chance)
+        changes = host.policy_changes(self._client.lineage.newest)
         if self._simulation.chance.random() >= self._simulation.network.weather.loss:
-            self._simulation.clock.callLater(delay, self._hear, answer, host, life)
+            self._simulation.clock.callLater(delay, self._hear, answer, changes, host, life)
 
-    def _hear(self, answer: bytes | Failure, host: Host, life: int) -> None:
+    def _hear(self, answer: bytes | Failure, changes: Sequence[RatifiedHead], host: Host, life: int) -> None:
         if self._over:
             return
+        self._client.follow(changes)
         if isinstance(answer, Failure):
             self._refused(answer.value or AssertionError(answer), host)
+            return
+        if self._write is not None and self._asked != self._client.quorum:
+            self.attempt()  # there are other replicas now than those whose signatures were asked for
             return
         try:
             self._learn(LookupProof.FromString(answer), host, life)
@@ -157,7 +191,7 @@ class _Asking:
 
     def _refused(self, error: BaseException, host: Host) -> None:
         self._simulation.say(f"client {self._client.number} hears from {host.id}: {type(error).__name__}")
-        if self._write is None or isinstance(error, (Unavailable, TimedOut)):
+        if self._write is None or isinstance(error, (Unavailable, TimedOut, QuorumUnmet)):
             self.attempt()  # it is not there, or does not know: somebody else may
             return
         if not isinstance(error, UpdateInvalid):
@@ -169,7 +203,7 @@ class _Asking:
 
     def _learn(self, proof: LookupProof, host: Host, life: int) -> None:
         simulation, user_id = self._simulation, owner(self._user).user_id
-        verified = verify_lookup(simulation.realm.config, user_id, proof, START + simulation.clock.seconds())
+        verified = self._client.verify(user_id, proof)
         now, content = simulation.clock.seconds(), content_of(proof.entry)
         shown = (content[0], content[1].hex()[:8]) if content else "nothing"
         simulation.say(f"client {self._client.number} hears from {host.id}: {user_id} {shown} in {verified.epoch}")

@@ -11,7 +11,9 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from coname.core.signatures import SigningKey
+from coname.core.types import Epoch
 from coname.errors import Unavailable
+from coname.keyserver import tables
 from coname.keyserver.admission import Admission
 from coname.keyserver.answers import Answer
 from coname.keyserver.indices import Indices
@@ -19,7 +21,7 @@ from coname.keyserver.lookups import Lookups
 from coname.keyserver.machine import StateMachine
 from coname.keyserver.replica import Parts, Replica, Timing
 from coname.keyserver.verifiers import KnownSigners
-from coname.messages.client_pb2 import LookupRequest, UpdateRequest
+from coname.messages.client_pb2 import LookupRequest, RatifiedHead, UpdateRequest
 from coname.registration.registrar import open_to_all
 from coname.replication.raft import Core
 from coname.replication.raft_log import RaftLog, RaftLogSettings
@@ -55,6 +57,7 @@ class Host:
 
     :cvar kind: of the replica; another one for a mistake that is planted.
     :ivar first: the ids of the realm's first replicas, if this is one of them; none if it joins.
+    :ivar peers: the ids that its configuration names.
     :ivar disks: what survives. :ivar lost: what it had before it was put back to a backup.
     :ivar running: whether there is a process; the other attributes are those of its last life.
     :ivar core: Raft's, once it was made.
@@ -72,7 +75,7 @@ class Host:
     def __init__(self, simulation: Simulation, id: int, first: tuple[int, ...]) -> None:
         self.simulation = simulation
         self.id = id
-        self.first = first
+        self.first = self.peers = first
         self.disks = Disks()
         self.lost: Disks | None = None
         self.retired = False
@@ -168,6 +171,8 @@ class Host:
             timing=Timing(self.clock, self.wall, simulation.story.intervals, simulation.story.client_timeout),
             run_in_thread=self._watched(threads),
             most_pending=LIMITS.pending_updates,
+            replica=self.id,
+            shared=True,
         )
 
     def _watched(self, threads: Threads) -> Callable[..., Deferred[Any]]:
@@ -191,7 +196,7 @@ class Host:
         self.log = RaftLog(
             settings,
             lambda: disks.log,
-            simulation.network.place(self.id, self.clock),
+            simulation.network.place(self.id, self.peers, self.clock),
             self.clock,
             threads.run,
             random.Random(simulation.chance.getrandbits(32)),
@@ -208,6 +213,16 @@ class Host:
     def lookup(self, request: LookupRequest) -> Answer:
         """A request arrives."""
         return self.replica.lookup(request)
+
+    def policy_changes(self, after: Epoch) -> list[RatifiedHead]:
+        """The ratified heads after that epoch that announce other policies, as they are shown to clients."""
+        store, ratified = self.disks.state, self.replica.state.ratified_epoch
+        epochs = [Epoch(start - 1) for start, _ in tables.read_policies(store, Epoch(after + 2))]
+        return [
+            RatifiedHead(ratifications=tables.read_ratifications(store, epoch).values())
+            for epoch in epochs
+            if epoch <= ratified
+        ]
 
     def has_durably(self, index: int, term: int) -> bool:
         """See `Observed`. What it acknowledged before it was put back still counts: it must be recognised."""

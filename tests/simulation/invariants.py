@@ -6,7 +6,9 @@ Raft's own properties are those of `tests.replication.raft.invariants`; to them 
 2. what a replica takes for applied, its database holds;
 3. an epoch is the same on every replica, to the last byte, and chains to the one before;
 4. a replica signs only what its database holds, and never two heads for one epoch;
-5. an entry of the log comes to the same writes on every replica.
+5. an entry of the log comes to the same writes on every replica;
+6. an epoch is ratified by the policy that the heads before it have announced, and by no other; policies in succession
+   differ by one replica; nobody signs an epoch whose policy does not ask for it.
 """
 
 from __future__ import annotations
@@ -14,17 +16,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
-from coname.core import heads
+from coname.core import heads, rollover
 from coname.core.hashes import summary_hash
+from coname.core.policies import policy_satisfied
 from coname.core.transcripts import signed_bytes
 from coname.core.types import Epoch
 from coname.interfaces import Put, Write
 from coname.keyserver import tables
+from coname.messages.client_pb2 import AuthorizationPolicy
 from coname.messages.raft_pb2 import RaftMessage
 from coname.messages.stored_pb2 import ReplicaState
 from coname.replication.raft import Core, Ready, Role, bootstrap
 from coname.replication.raft.membership import Membership
 from tests.replication.raft.invariants import Invariants, Observed, Violation
+from tests.simulation.realm import known_signatures
 
 if TYPE_CHECKING:
     from tests.simulation.host import Host
@@ -35,9 +40,12 @@ class ReplicaInvariants:
 
     :ivar raft: what holds among the cores.
     :ivar heads: the timestamped head of each epoch that any replica has closed.
+    :param policy: whose signatures ratify the first epochs.
     """
 
-    def __init__(self, ids: Iterable[int]) -> None:
+    def __init__(self, ids: Iterable[int], policy: AuthorizationPolicy) -> None:
+        self._policies = [(1, policy)]  # by the epoch from which on, as the heads have announced them
+        self._ratified: set[int] = set()
         self._observed: dict[int, Observed] = {}
         self.raft = Invariants([bootstrap(Membership(dict.fromkeys(ids, 0)))[1]])
         self.heads: dict[int, bytes] = {}
@@ -108,7 +116,33 @@ class ReplicaInvariants:
             known = self._states[host.id] = (stored, ReplicaState.FromString(stored or b""))
             if known[1].closed_epoch:
                 self._see_epoch(host, known[1].closed_epoch)
+            self._see_ratified(host, known[1].ratified_epoch)
         return known
+
+    def policy(self, epoch: int) -> AuthorizationPolicy:
+        """Who ratifies an epoch, by all that was announced."""
+        return next(policy for start, policy in reversed(self._policies) if start <= epoch)
+
+    def _see_announced(self, head: heads.Head) -> None:
+        announced = rollover.next_policy(head)
+        if announced is not None:
+            before = self.policy(head.epoch)
+            if len(set(before.public_keys) ^ set(announced.public_keys)) != 1:
+                raise Violation(f"epoch {head.epoch} announces a policy with more than one other replica")
+            self._policies.append((head.epoch + 1, announced))
+
+    def _see_ratified(self, host: Host, ratified: int) -> None:
+        if not ratified or ratified in self._ratified:
+            return
+        self._ratified.add(ratified)
+        epoch, store, policy = Epoch(ratified), host.disks.state, self.policy(ratified)
+        signed = tables.read_ratifications(store, epoch)
+        signatures = {int(signer): one.signatures[signer] for signer, one in signed.items()}
+        head = tables.read_epoch(store, epoch).timestamped_head
+        if not policy_satisfied(policy, head, signatures, known_signatures):
+            raise Violation(
+                f"epoch {epoch} is ratified on replica {host.id} by {sorted(signatures)}, not its own policy"
+            )
 
     def _see_epoch(self, host: Host, epoch: int) -> None:
         encoded = host.disks.state._values[tables.epoch_key(Epoch(epoch))]
@@ -122,6 +156,7 @@ class ReplicaInvariants:
         expected = summary_hash(heads.parse(before).epoch_head) if before else b""
         if head.previous_summary_hash != expected or head.epoch != epoch:
             raise Violation(f"epoch {epoch} of replica {host.id} does not chain to the one before")
+        self._see_announced(head)
         self._records[epoch] = encoded
         self.heads[epoch] = record.timestamped_head
 
@@ -135,6 +170,8 @@ class ReplicaInvariants:
             if message in (record.timestamped_head, signed_bytes(record.transcript)):
                 if self.heads[epoch] != record.timestamped_head:
                     raise Violation(f"replica {host.id} signs another head of epoch {epoch}")
+                if host.id not in self.policy(epoch).public_keys:
+                    raise Violation(f"replica {host.id} signs epoch {epoch}, and was not asked to")
                 return
         raise Violation(f"replica {host.id} signs what its database does not hold: {message.hex()[:80]}")
 

@@ -76,9 +76,9 @@ class Network:
         self.places: dict[int, Place] = {}
         self._free_at: dict[tuple[int, int], float] = {}  # when an ordered link has delivered what is on it
 
-    def place(self, own: int, clock: LifeClock) -> Callable[..., Place]:
-        """Makes the network of one life of a replica."""
-        return lambda received, receiver: Place(self, own, clock, received, receiver)
+    def place(self, own: int, peers: Collection[int], clock: LifeClock) -> Callable[..., Place]:
+        """Makes the network of one life of a replica. :param peers: whom its configuration names."""
+        return lambda received, receiver: Place(self, own, peers, clock, received, receiver)
 
     def cut_links(self, links: set[tuple[int, int]]) -> None:
         """They carry nothing any more."""
@@ -99,8 +99,7 @@ class Network:
 
     def _welcome(self, one: int, other: int) -> bool:
         """Whether `one` takes `other` for a replica of the realm."""
-        peers = self.places[one].peers
-        return peers is None or other in peers
+        return other in self.places[one].peers
 
     def turns_away(self, one: int, other: int) -> bool:
         """Whether `one` would tell `other` that it is a stranger."""
@@ -162,13 +161,14 @@ class Network:
 class Place:
     """`ReplicaNetwork` for one life of a replica.
 
-    :ivar peers: whom it takes for replicas of the realm; None: everybody.
+    :ivar peers: whom it takes for replicas of the realm.
     """
 
     def __init__(
         self,
         network: Network,
         own: int,
+        peers: Collection[int],
         clock: LifeClock,
         received: Callable[[int, bytes], None],
         receiver: ITransferReceiver,
@@ -178,7 +178,7 @@ class Place:
         self.received = received
         self.receiver: Any = receiver
         self._network = network
-        self.peers: Collection[int] | None = None
+        self.peers = set(peers)
         self._known: set[int] = set()
         self._refusals: set[int] = set()
         self._listeners: list[Callable[[int, bool], None]] = []
@@ -202,7 +202,7 @@ class Place:
 
     def places(self) -> Collection[int]:
         """See `ReplicaNetwork`."""
-        return self._network.simulation.hosts if self.peers is None else self.peers
+        return self.peers
 
     def set_places(self, places: Mapping[int, str]) -> None:
         """See `ReplicaNetwork`."""

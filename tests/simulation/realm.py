@@ -76,6 +76,7 @@ class SimulatedRealm(Realm):
             domains=["example.com"],
             VRFPublic=suite(RFC9381).public_key(_VRF_SECRET),
             verification_policy=self.policy,
+            keyserver_auth=self.policy,
             vrf_suite=RFC9381,
         )
         self.config.epoch_time_to_live.seconds = 3600

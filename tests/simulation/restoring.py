@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from coname.messages.stored_pb2 import ENTERING, LEAVING, VOTER
 from tests.replication.raft.invariants import Violation
 from tests.simulation.disks import Disks
 from tests.simulation.host import Host
@@ -41,7 +42,7 @@ class Restoring:
         await operator.until(lambda: not operator.busy)
         operator.busy = True
         await self._calm()
-        if self._is_member(host):
+        if self._may_be_lost(host):
             await self._put_back(host, backup)
         operator.busy = False
 
@@ -51,9 +52,11 @@ class Restoring:
         await operator.until(lambda: all(host.ready for host in simulation.hosts.values() if not host.retired))
         await operator.pause(CALM_SECONDS)
 
-    def _is_member(self, host: Host) -> bool:
-        members = self._simulation.operator.members()
-        return members is not None and host.id in members and host.ready and host.lost is None
+    def _may_be_lost(self, host: Host) -> bool:
+        """Whether it may be lost: the others are enough without it."""
+        roles = self._simulation.operator.roles()
+        voters = [id for id, role in roles.items() if role in (VOTER, ENTERING, LEAVING)]
+        return host.id in self._simulation.operator.members() and host.ready and len(voters) >= 3
 
     async def _put_back(self, host: Host, backup: Disks) -> None:
         simulation, operator = self._simulation, self._simulation.operator
@@ -78,4 +81,3 @@ class Restoring:
         operator = self._simulation.operator
         if await operator.remove(host.id):
             await operator.add(host)
-            await operator.promote(host.id)

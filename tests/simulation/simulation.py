@@ -76,7 +76,7 @@ class Simulation:
         self.healed = False
         self.slowness: dict[int, float] = {}
         self.hosts: dict[int, Host] = {}
-        self.invariants = ReplicaInvariants(range(1, self.story.replicas + 1))
+        self.invariants = ReplicaInvariants(range(1, self.story.replicas + 1), self.realm.policy)
         self.network = Network(self, self.clock, self.story.weather)
         self._failure: BaseException | None = None
         self._observer = cast(ILogObserver, self._hear)
@@ -164,7 +164,10 @@ class Simulation:
         self.faults = Faults(self)
         self.operator = Operator(self)
         self.restoring = Restoring(self)
-        self.verifiers = [SimulatedVerifier(self, verifier_key(one + 1)) for one in range(self.story.verifiers)]
+        self.verifiers = [
+            SimulatedVerifier(self, verifier_key(one + 1))
+            for one in range(self.story.verifiers if not self.story.change_every and not self.story.restores else 0)
+        ]
         self.clients = [Client(self, number) for number in range(self.story.clients)]
         self._run_until(self.story.seconds)
         self.say("all heals")
@@ -188,6 +191,7 @@ class Simulation:
         end = self.clock.seconds() + HEALED_SECONDS
         self._wait(end, "a client waits for ever", lambda: not any(client.busy for client in self.clients))
         self._wait(end, "the operator waits for ever", lambda: not self.operator.busy)
+        self._wait(end, "the log's members are not the replicas", self.operator.agree)
         last = [self._write_last(user, end) for user in range(self.story.users)]
         epoch = max(write.epoch for write in last)
         self._wait(end, f"not everybody has epoch {epoch}", lambda: self._all_have(epoch))
@@ -199,9 +203,7 @@ class Simulation:
     @property
     def _members(self) -> list[Host]:
         """Who must know everything in the end."""
-        members = self.operator.members()
-        hosts = [self.hosts[id] for id in members.ids] if members else []
-        return [host for host in hosts if not host.restored]
+        return [host for host in map(self.hosts.__getitem__, self.operator.roles()) if not host.restored]
 
     def _all_have(self, epoch: int) -> bool:
         members = self._members

@@ -48,6 +48,9 @@ class Story:
     @classmethod
     def drawn(cls, chance: random.Random, seconds: float) -> Story:
         """Another one each time."""
+        change_every = chance.choice([0, 0.3, 1.0])
+        restores = chance.random() < 0.15
+        changes = bool(change_every) or restores
         return cls(
             replicas=chance.choice([3, 3, 3, 3, 4, 5, 5, 7]),
             seconds=seconds,
@@ -67,7 +70,7 @@ class Story:
                 "tail_bytes": chance.choice([1, 2000, 16 << 20]),
                 "committed_bytes": chance.choice([1, 2000, 1 << 20]),
             },
-            change_every=chance.choice([0, 0.3, 1.0]),
-            restores=chance.random() < 0.15,
-            verifiers=chance.choice([0, 0, 0, 1]),
+            change_every=change_every,
+            restores=restores,
+            verifiers=0 if changes else chance.choice([0, 1]),  # they do not follow other policies yet
         )

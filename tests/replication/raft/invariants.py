@@ -101,12 +101,24 @@ class Invariants:
 
     def _see_leader(self, replica: Observed) -> None:
         term = replica.core.term
+        if term not in self._leaders:
+            self._check_election(replica.id, term, replica.core.membership)
         if self._leaders.setdefault(term, replica.id) != replica.id:
             raise Violation(f"election safety: replicas {self._leaders[term]} and {replica.id} lead in term {term}")
         decided = max((index for before, index in self._decided_in.items() if before < term), default=0)
         log = replica.core.log
         if decided > log.snapshot_index and not log.matches(decided, self.decided[decided - 1]):
             raise Violation(f"leader completeness: replica {replica.id} leads in term {term} without entry {decided}")
+
+    def _check_election(self, leader: int, term: int, membership: Membership) -> None:
+        """Only members vote, each with the storage that it is a member with."""
+        votes = [
+            voter
+            for (voter, incarnation, voted_in), candidate in self._votes.items()
+            if (voted_in, candidate) == (term, leader) and membership.incarnation(voter) in (0, incarnation)
+        ]
+        if not membership.decided({leader, *votes}):
+            raise Violation(f"replica {leader} leads in term {term} with the votes of {votes} only")
 
     def _see_commit(self, replica: Observed, committed: int, replicas: dict[int, Observed]) -> None:
         core = replica.core

@@ -82,7 +82,7 @@ class PlantedTests(SynchronousTestCase):
         self.check(planted.CountsLearners, "is committed, and durable on")
 
     def test_a_learner_whose_vote_counts(self) -> None:
-        self.check(planted.CountsLearnersVotes, "leader", ChangingSimulation)
+        self.check(planted.CountsLearnersVotes, "with the votes of", ChangingSimulation)
 
     def test_a_leader_that_counts_itself_after_it_was_removed(self) -> None:
         self.check(planted.CountsItselfWhenRemoved, "is committed, and durable on")
