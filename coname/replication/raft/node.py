@@ -82,7 +82,7 @@ class Node:
         self.timeout = self._random.randrange(self.settings.election_ticks, 2 * self.settings.election_ticks)
 
     def hasten_timer(self) -> None:
-        """Wait for less than half of the shortest time, from now on, and still for one that differs from the others'."""
+        """Wait for less than half of the shortest time, and still for one that differs from the others'."""
         self.quiet = 0
         self.timeout = self._random.randrange(1, max(2, self.settings.election_ticks // 2))
 
