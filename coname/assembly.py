@@ -34,7 +34,9 @@ def open_store(settings: ReplicaSettings) -> LevelDBStore:
 def make_registrar(settings: ReplicaSettings, reactor: Any) -> Registrar:
     """Who decides about registrations, as `settings` say. It asks nobody before somebody registers."""
     policies = settings.message.keyserver_config.registration_policy
-    surroundings = Surroundings(reactor, settings.path.parent, settings.proof_clock_skew)
+    surroundings = Surroundings(
+        reactor, settings.path.parent, settings.proof_clock_skew, settings.realm, settings.vrf_secret
+    )
     return Registrar(
         make_checkers(policies, surroundings),
         settings.domains,

@@ -107,6 +107,18 @@ class RegistrationRefused(Refused):
     grpc_status = "INVALID_ARGUMENT"
 
 
+class LoginRefused(Refused):
+    """The OpenID provider, or whoever was to log in there, did not bring the login to its end."""
+
+    code = "login_refused"
+
+
+class LoginUnknown(Refused):
+    """A login comes back that was not begun in this browser, or too long ago."""
+
+    code = "login_unknown"
+
+
 class RegistrationNeeded(RegistrationRefused):
     """No proof that the address is the caller's came along, and this realm asks for one."""
 

@@ -16,6 +16,7 @@ from coname.errors import RegistrationRefused
 from coname.oidc.claims import names_entry
 from coname.oidc.provider import Provider
 from coname.oidc.tokens import read, unverified_issuer
+from coname.oidc.vouching import carried, identified
 from coname.registration.proof import IProofChecker, Presented, Proved, replay_id
 
 KIND = "oidc"
@@ -27,13 +28,15 @@ LOGIN = "/oidc/login"
 class OidcChecker:
     """Takes the ID tokens of some providers.
 
+    :param voucher_key: see `coname.oidc.vouching`.
     :ivar providers: those, each for its own domains.
     """
 
     kind = KIND
 
-    def __init__(self, providers: Sequence[Provider]) -> None:
+    def __init__(self, providers: Sequence[Provider], voucher_key: bytes) -> None:
         self.providers = tuple(providers)
+        self._voucher_key = voucher_key
         self.domains = tuple(domain for provider in providers for domain in provider.settings.domains)
 
     def offer(self, domain: str) -> Sequence[Mapping[str, str]]:
@@ -50,9 +53,10 @@ class OidcChecker:
 
     async def check(self, presented: Presented, user_id: str, entry: bytes, now: float) -> Proved:
         """See `IProofChecker`."""
-        token = presented.email_proof.oidc_token
+        brought = carried(presented.email_proof.oidc_token)
+        token = brought.token
         provider = self._choose(token, addresses.split(user_id)[1])
-        identity = await provider.identify(token, now)
+        identity = identified(await provider.identify(token, now), brought, self._voucher_key)
         if identity.address != user_id:
             raise RegistrationRefused(f"the login is {quoted(identity.address)}'s, not {quoted(user_id)}'s")
         issuer = provider.settings.issuer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,14 @@ class Surroundings:
     :ivar reactor: for connections and timers; nothing of it may be used before the process runs.
     :ivar folder: the configuration file's: key files are named relative to it.
     :ivar skew: seconds that clocks may differ.
+    :ivar realm: its name. :ivar secret: that all its replicas have; for keys that are derived from it.
     """
 
     reactor: Any
     folder: Path
     skew: float
+    realm: str
+    secret: bytes = field(repr=False)
 
 
 Make = Callable[[RegistrationPolicy, Surroundings], IProofChecker]
@@ -31,12 +34,14 @@ Make = Callable[[RegistrationPolicy, Surroundings], IProofChecker]
 def _oidc(policy: RegistrationPolicy, surroundings: Surroundings) -> IProofChecker:
     from coname.oidc.fetching import Fetcher
     from coname.oidc.provider import Provider
+    from coname.oidc.sealing import VOUCHER_KEY, derived_key
     from coname.registration.oidc import OidcChecker
     from coname.registration.oidc_policy import provider_settings
 
     reactor, fetcher = surroundings.reactor, Fetcher(surroundings.reactor)
     settings = (provider_settings(each, surroundings.folder) for each in policy.email_proof_by_oidc.oidc_config)
-    return OidcChecker([Provider(each, surroundings.skew, fetcher, reactor) for each in settings])
+    providers = [Provider(each, surroundings.skew, fetcher, reactor) for each in settings]
+    return OidcChecker(providers, derived_key(surroundings.secret, surroundings.realm, VOUCHER_KEY))
 
 
 KINDS: Mapping[str, Make] = {"email_proof_by_oidc": _oidc}
