@@ -32,6 +32,21 @@ MAY_IMPORT = {
         "messages",
         "registration",
     },
+    "operating": {
+        "operating",
+        "assembly",
+        "client",
+        "config",
+        "configuration",
+        "durable",
+        "engines",
+        "errors",
+        "keyserver",
+        "messages",
+        "protocols",
+        "replication",
+        "storage",
+    },
     "client": {"client", "config", "configuration", "core", "durable", "errors", "following", "messages", "storage"},
 }
 """What each room may import of the others, besides what everybody may: the version."""

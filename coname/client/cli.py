@@ -22,6 +22,7 @@ COMMANDS = {
     "verify-proof": ("coname.client.commands.verify_proof:verify_proof", "Verify a stored answer to a lookup."),
     "judge": ("coname.client.commands.judge:judge", "Say whom an evidence bundle convicts of what."),
     "verifier": ("coname.client.commands.verifier:verifier", "Become an independent verifier, or admit one."),
+    "cluster": ("coname.operating.cluster:cluster", "See, add and remove the replicas of a realm."),
     "init": ("coname.client.commands.init:init", "Make the keys and configurations of a new realm."),
     "demo": ("coname.client.commands.demo:demo", "See it all: start a keyserver here, register, look up."),
 }

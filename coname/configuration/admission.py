@@ -66,7 +66,7 @@ def read_realm(folder: Path, now: datetime) -> Realm:
     :raises Misconfigured: with everything that is wrong with it, or missing.
     """
     findings = Findings()
-    issuer = _read_authority(folder, now, findings)
+    issuer = read_authority(folder, now, findings)
     replicas = {path: _read(path, pb.ReplicaConfig(), findings) for path in sorted(folder.glob("replica*/config.json"))}
     if not replicas:
         findings.mistake(f"{folder}: no replica1/config.json in it; the folder that `coname init` made is expected")
@@ -80,7 +80,8 @@ def read_realm(folder: Path, now: datetime) -> Realm:
     return Realm(folder, issuer, replicas, known)
 
 
-def _read_authority(folder: Path, now: datetime, findings: Findings) -> Authority | None:
+def read_authority(folder: Path, now: datetime, findings: Findings) -> Authority | None:
+    """The authority in ``ca/`` of a realm's folder; None if a mistake was found."""
     path = folder / "ca" / "ca.pem"
     try:
         certificate = x509.load_pem_x509_certificate(path.read_bytes())

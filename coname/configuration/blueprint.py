@@ -116,7 +116,7 @@ class Blueprint:
     def verifier(self, number: int, credential: Credential) -> pb.VerifierConfig:
         """The configuration of the verifier of that number, from 0. It follows one replica; they take turns."""
         replica = number % self.options.replicas
-        tls = pb.TLSConfig(certificates=[_certificates(credential)], root_cas=[self._authority_der()])
+        tls = pb.TLSConfig(certificates=[certificates_of(credential)], root_cas=[self._authority_der()])
         config = pb.VerifierConfig(
             id=self.verifier_keys[number].key_id,
             signing_key_id=VERIFIER_KEY_FILE,
@@ -203,12 +203,12 @@ class Blueprint:
 
     def _server_tls(self, credential: Credential) -> pb.TLSConfig:
         """A server for everybody."""
-        return pb.TLSConfig(certificates=[_certificates(credential)])
+        return pb.TLSConfig(certificates=[certificates_of(credential)])
 
     def _mutual_tls(self, credential: Credential) -> pb.TLSConfig:
         """A server, and a client, for those who have a certificate of this realm."""
         return pb.TLSConfig(
-            certificates=[_certificates(credential)],
+            certificates=[certificates_of(credential)],
             root_cas=[self._authority_der()],
             client_auth=pb.REQUIRE_AND_VERIFY_CLIENT_CERT,
             client_cas=[self._authority_der()],
@@ -218,6 +218,7 @@ class Blueprint:
         return self.authority.certificate.public_bytes(Encoding.DER)
 
 
-def _certificates(credential: Credential) -> pb.CertificateAndKeyID:
+def certificates_of(credential: Credential) -> pb.CertificateAndKeyID:
+    """As a TLSConfig has them."""
     chain = [certificate.public_bytes(Encoding.DER) for certificate in credential.chain]
     return pb.CertificateAndKeyID(certificate=chain, key_id=TLS_KEY_FILE)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from coname.configuration import certificates, listen
 from coname.configuration.check_realm import check_domains, check_duration, check_policy
 from coname.core.rollover import exchanged
+from coname.core.types import Epoch
 from coname.errors import ProofInvalid
 from coname.messages import config_pb2 as pb
 
@@ -91,6 +92,6 @@ def _check_replicas(realm: pb.RealmConfig, findings: Findings) -> None:
     place = findings.at("keyserver_auth")
     check_policy(realm.keyserver_auth, place)
     try:
-        exchanged(realm, realm.keyserver_auth)
+        exchanged(realm, realm.keyserver_auth, Epoch(realm.keyserver_auth_since))
     except ProofInvalid as error:
         place.mistake(f"is no part of verification_policy: {error}")

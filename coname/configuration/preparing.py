@@ -1,0 +1,214 @@
+"""A new replica's folder for a realm that there is: its keys, its certificates, and a configuration like another's.
+
+    DIR/config.json       as that of the replica it is modelled on, with its own id, addresses and certificates
+    DIR/replica.json      who it is, for `coname cluster add`: no secret
+    DIR/…                 its keys, as `coname init` makes them, and the VRF's secret, which all replicas share
+
+It is made where the authority's key is, and taken to its machine like the folders that `coname init` makes. What all
+replicas have in common is copied as it stands: `initial_replicas` stay those of the beginning, whoever they were.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from google.protobuf.json_format import MessageToDict
+
+from coname.configuration import admission, authority, blueprint, documents, folder, listen
+from coname.configuration.findings import Findings
+from coname.configuration.folder import NewFile
+from coname.configuration.listen import Address
+from coname.configuration.options import LOCAL_HOSTS, PORTS
+from coname.configuration.parse import fill
+from coname.core.signatures import SigningKey, public_key_message
+from coname.errors import Misconfigured
+from coname.messages import config_pb2 as pb
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from coname.configuration.tls import Credential
+
+DESCRIPTION_FORMAT = "coname replica 1"
+DESCRIPTION_FILE = "replica.json"
+CONFIG_FILE = "config.json"
+
+_FRONTS = ("public", "verifier", "hkp", "httpfront", "raft")
+
+
+@dataclass(frozen=True)
+class NewReplica:
+    """What is asked for.
+
+    :ivar model: the configuration file of a replica that there is. :ivar realm_folder: where ``ca/`` is.
+    :ivar host: how everybody reaches the new one.
+    :ivar base_port: its ports are this one and the next five; None: those of the model.
+    :ivar known: whom it is to ask to be let in; empty: those that the model knows.
+    """
+
+    model: Path
+    realm_folder: Path
+    host: str
+    base_port: int | None = None
+    known: Sequence[pb.Replica] = field(default_factory=tuple)
+
+    def port(self, front: str, there: int) -> int:
+        """The port of `front`, which is `there` at the model."""
+        return there if self.base_port is None else self.base_port + list(PORTS).index(front)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What was made. :ivar files: without contents."""
+
+    replica: pb.Replica
+    config: Path
+    description: Path
+    files: tuple[NewFile, ...]
+
+
+def prepare(target: Path, wanted: NewReplica, now: datetime) -> Prepared:
+    """Make the folder `target`, whole or not at all.
+
+    :raises Misconfigured: an argument or a file is wrong, or there is something at `target`; nothing was made.
+    """
+    folder.check_free(target)
+    findings = Findings()
+    message = pb.ReplicaConfig()
+    fill(message, documents.read(wanted.model), findings)
+    issuer = admission.read_authority(wanted.realm_folder, now, findings)
+    own_secret = _read_secret(wanted.model.parent / message.keyserver_config.vrf_key_id, findings)
+    if message.HasField("etcd"):
+        findings.mistake(
+            f"{wanted.model}: the log is in etcd; see the page about etcd for how a replica is added there"
+        )
+    findings.raise_mistakes()
+    if issuer is None:
+        raise Misconfigured([f"{wanted.realm_folder}: incomplete"])  # never comes: a mistake was noted
+    key = SigningKey.generate()
+    credential = issuer.issue(authority.replica_name(key.key_id), list(dict.fromkeys([wanted.host, *LOCAL_HOSTS])), now)
+    replica, config = _configure(message, wanted, key, credential)
+    files = [
+        NewFile(CONFIG_FILE, _json(_document(config)), "the replica's configuration"),
+        NewFile(DESCRIPTION_FILE, describe(config.keyserver_config.realm, replica), "for `coname cluster add`"),
+        NewFile(blueprint.SIGNING_KEY_FILE, key.secret, "signs epoch heads", secret=True),
+        NewFile(blueprint.VRF_FILE, own_secret, "gives users their indices: the realm's", secret=True),
+        NewFile(blueprint.TLS_KEY_FILE, authority.key_pem(credential.key), "its key for TLS", secret=True),
+        *(_console_files(wanted.model, message) if config.HasField("manhole") else ()),
+    ]
+    folder.write(target, files)
+    made = tuple(NewFile(file.path, b"", file.purpose, file.secret) for file in files)
+    return Prepared(replica, target / CONFIG_FILE, target / DESCRIPTION_FILE, made)
+
+
+def _configure(
+    model: pb.ReplicaConfig, wanted: NewReplica, key: SigningKey, credential: Credential
+) -> tuple[pb.Replica, pb.ReplicaConfig]:
+    """Who the new replica is, and its configuration."""
+    config = pb.ReplicaConfig()
+    config.CopyFrom(model)
+    config.replica_id = key.key_id
+    config.signing_key_id = blueprint.SIGNING_KEY_FILE
+    config.keyserver_config.vrf_key_id = blueprint.VRF_FILE
+    config.leveldb_path = blueprint.DATABASE
+    config.joining = True
+    findings = Findings()
+    listens = wanted.host if Address(wanted.host, 0).is_loopback else ""
+    for front in _FRONTS:
+        _configure_front(config, front, listens, wanted, credential, findings)
+    if config.HasField("manhole"):
+        there = listen.parse(config.manhole.addr).port
+        config.manhole.addr = str(Address("127.0.0.1", wanted.port("manhole", there)))
+        config.manhole.host_key_id = blueprint.HOST_KEY_FILE
+        config.manhole.authorized_keys = blueprint.AUTHORIZED_KEYS_FILE
+    known = wanted.known or model.known_replicas or model.keyserver_config.initial_replicas
+    del config.known_replicas[:]
+    config.known_replicas.extend(known)
+    reached = str(Address(wanted.host, listen.parse(config.raft_addr).port)) if config.raft_addr else ""
+    if reached in [one.raft_addr for one in known]:
+        findings.mistake(f"--host, --base-port: {reached} is another replica's; give this one a port of its own")
+    findings.raise_mistakes()
+    public = public_key_message(key.public)
+    return pb.Replica(id=key.key_id, public_keys=[public], raft_addr=reached), config
+
+
+def _configure_front(
+    config: pb.ReplicaConfig, front: str, listens: str, wanted: NewReplica, credential: Credential, findings: Findings
+) -> None:
+    text: str = getattr(config, f"{front}_addr")
+    if not text:
+        if front == "raft":
+            findings.at(str(wanted.model)).at("raft_addr").mistake("missing: where replicas listen for each other")
+        return
+    address = listen.check(text, findings.at(f"{front}_addr"))
+    if address is None:
+        return
+    setattr(config, f"{front}_addr", str(Address(listens, wanted.port(front, address.port))))
+    tls: pb.TLSConfig = getattr(config, f"{front}_tls")
+    del tls.certificates[:]
+    tls.certificates.append(blueprint.certificates_of(credential))
+
+
+def _console_files(model: Path, message: pb.ReplicaConfig) -> Sequence[NewFile]:
+    host_key = ed25519.Ed25519PrivateKey.generate()
+    private = host_key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    public = host_key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH) + b"\n"
+    try:
+        authorized = (model.parent / message.manhole.authorized_keys).read_bytes()
+    except OSError:
+        authorized = b""
+    return (
+        NewFile(blueprint.HOST_KEY_FILE, private, "the console's SSH host key", secret=True),
+        NewFile(f"{blueprint.HOST_KEY_FILE}.pub", public, "its public half, for known_hosts"),
+        NewFile(blueprint.AUTHORIZED_KEYS_FILE, authorized, "who may log in to the console", secret=True),
+    )
+
+
+def _read_secret(path: Path, findings: Findings) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        findings.mistake(f"{path}: {error.strerror}; the realm's VRF secret is expected beside the configuration")
+        return b""
+
+
+# descriptions
+
+
+def describe(realm: str, replica: pb.Replica) -> bytes:
+    """Who a replica is, as a file. No secret."""
+    document = {"format": DESCRIPTION_FORMAT, "realm": realm}
+    return _json(document | {"replica": _document(replica)})
+
+
+def read_description(path: Path) -> tuple[str, pb.Replica]:
+    """The realm and the replica that the file `path` describes.
+
+    :raises Misconfigured: it is no description, or not a whole one.
+    """
+    document = documents.read(path)
+    if document.get("format") != DESCRIPTION_FORMAT:
+        raise Misconfigured([f"{path}: not a {DESCRIPTION_FORMAT!r}; `coname cluster prepare` makes one"])
+    findings, replica = Findings(str(path)), pb.Replica()
+    fill(replica, document.get("replica"), findings.at("replica"))
+    if not replica.id or not replica.public_keys or not replica.raft_addr:
+        findings.at("replica").mistake("id, public_keys and raft_addr are expected")
+    elif listen.check(replica.raft_addr, findings.at("replica").at("raft_addr")) is None:
+        pass
+    findings.raise_mistakes()
+    return str(document.get("realm") or ""), replica
+
+
+def _document(message: Any) -> dict[str, Any]:
+    found: dict[str, Any] = MessageToDict(message, preserving_proto_field_name=True)
+    return found
+
+
+def _json(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"

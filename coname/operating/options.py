@@ -1,0 +1,46 @@
+"""What several of the commands have in common."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+from coname.client.console.exits import UsageMistake
+from coname.messages.cluster_pb2 import ClusterStatus
+
+config_option = click.option(
+    "--config",
+    "config",
+    default="config.json",
+    show_default=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The configuration of a replica that takes part: whom to ask, and as whom.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+wait_option = click.option("--no-wait", is_flag=True, help="Do not wait until it is done: it goes on by itself.")
+
+_HEXADECIMAL = re.compile(r"[0-9a-f]{16}")
+
+
+def replica_id(text: str, status: ClusterStatus) -> int:
+    """The replica that the operator means: its id as `coname cluster status` shows it, the beginning of it, or decimal.
+
+    :raises UsageMistake: it is none, or of several.
+    """
+    ids = [member.replica.id for member in status.members]
+    exact = [one for one in ids if text in (f"{one:016x}", str(one))]
+    found = exact or [one for one in ids if len(text) >= 4 and f"{one:016x}".startswith(text.lower())]
+    if len(found) == 1:
+        return found[0]
+    known = ", ".join(f"{one:016x}" for one in ids)
+    what = "begins several ids" if found else "is no replica"
+    raise UsageMistake(f"{text!r} {what}; there are {known}")
+
+
+def whole_id(text: str) -> Any:
+    """The id, if it is a whole one; else None."""
+    return int(text, 16) if _HEXADECIMAL.fullmatch(text) else None
