@@ -61,6 +61,10 @@ class NetworkCase(SynchronousTestCase):
     def prepare(self) -> None:
         """Before the replicas start."""
 
+    def roles(self) -> list[tuple[str, Callable[[], ReplicaProcess]]]:
+        """Whom something may happen to: what it is, and how to find it at that moment."""
+        return [("leader", self.cluster.leader), ("follower", lambda: self.cluster.followers()[0])]
+
     def others(self, replica: ReplicaProcess) -> list[ReplicaProcess]:
         """All replicas but this."""
         return [other for other in self.cluster.replicas if other is not replica]
@@ -94,16 +98,17 @@ class NetworkCase(SynchronousTestCase):
         during: Callable[[Workload], None],
     ) -> tuple[list[str], float]:
         with Workload(self.seen, self.cluster.replicas) as load:
-            wait_for(lambda: len(load.writes) >= 2 * self.size, "updates are acknowledged")
+            wait_for(lambda: len(load.writes) >= self.size, "updates are acknowledged")
             use = MachineUse(self.cluster)
             moment = time.monotonic()
             disturbance()
-            wait_for(lambda: load.resumed_after(moment) is not None, "updates are acknowledged again")
+            done = time.monotonic()
+            wait_for(lambda: load.resumed_after(done) is not None, "updates are acknowledged again")
             foreign = use.foreign_share()
             time.sleep(max(0.0, moment + HOLD_SECONDS - time.monotonic()))
             until = time.monotonic()
             during(load)
-        resumed = load.resumed_after(moment) or 0.0
+        resumed = done - moment + (load.resumed_after(done) or 0.0)
         gap = max(load.longest_gap(replica, moment, until) for replica in rest)
         print(f"{what}: updates resumed after {resumed:.2f} s, longest gap between lookups {gap:.2f} s")
         mistakes = [words for replica in rest for words in load.failed(replica, moment, until)]

@@ -19,19 +19,17 @@ SLOW_KILOBITS = 400
 @pytest.mark.xdist_group("network")
 class ProcessTests(NetworkCase):
     def test_the_leader_and_then_a_follower_are_killed(self) -> None:
-        for choose in (self.cluster.leader, lambda: self.cluster.followers()[0]):
+        for role, choose in self.roles():
             victim = choose()
-            what = f"{victim.role()[1]} killed"
-            self.disturb(what, victim.kill, victim.begin, self.others(victim))
+            self.disturb(f"{role} killed", victim.kill, victim.begin, self.others(victim))
             self.cluster.wait_until_agreed()
         self.check_agreement()
 
     def test_the_leader_and_then_a_follower_are_stopped_and_go_on_later(self) -> None:
-        for choose in (self.cluster.leader, lambda: self.cluster.followers()[0]):
+        for role, choose in self.roles():
             victim = choose()
-            what = f"{victim.role()[1]} stopped"
             stop, go_on = (partial(victim.signal, number) for number in (signal.SIGSTOP, signal.SIGCONT))
-            self.disturb(what, stop, go_on, self.others(victim))
+            self.disturb(f"{role} stopped", stop, go_on, self.others(victim))
         self.check_agreement()
 
 
@@ -74,11 +72,11 @@ class LinkTests(NetworkCase):
         )
         self.check_agreement()
 
-    def test_a_follower_and_then_the_leader_has_a_slow_link(self) -> None:
-        for choose in (lambda: self.cluster.followers()[0], self.cluster.leader):
+    def test_the_leader_and_then_a_follower_has_a_slow_link(self) -> None:
+        for role, choose in self.roles():
             slow = choose()
             self.disturb(
-                f"{slow.role()[1]} slow",
+                f"the {role}'s link is slow",
                 partial(self.network.slow, slow.number, SLOW_KILOBITS),
                 partial(self.network.quicken, slow.number),
                 self.others(slow),

@@ -25,8 +25,14 @@ class FullDiskTests(NetworkCase):
                 self.disks[replica.number, name] = disk
                 self.addCleanup(disk.clean_up)
 
-    def fill(self, replica: ReplicaProcess, *names: str) -> None:
-        """Fill these disks of `replica` under load, see what it says, and start it again with room."""
+    def fill(self, *names: str) -> None:
+        """Fill these disks of the leader, and then of a follower, under load."""
+        for role, choose in self.roles():
+            self.fill_one(role, choose(), *names)
+        self.check_agreement()
+
+    def fill_one(self, role: str, replica: ReplicaProcess, *names: str) -> None:
+        """Fill these disks of `replica`, see what it says, and start it again with room."""
         disks = [self.disks[replica.number, name] for name in names]
 
         def fill() -> None:
@@ -42,8 +48,7 @@ class FullDiskTests(NetworkCase):
             replica.begin()
             self.cluster.wait_until_agreed()
 
-        what = f"{replica.role()[1]}: {' and '.join(names)} full"
-        self.disturb(what, fill, undo, self.cluster.replicas)
+        self.disturb(f"{role}: {' and '.join(names)} full", fill, undo, self.cluster.replicas)
 
     def assert_does_not_start(self, replica: ReplicaProcess) -> None:
         """While there is no room, it says why and ends; nothing is damaged by that."""
@@ -54,15 +59,10 @@ class FullDiskTests(NetworkCase):
         self.assertIn("No space left on device", replica.log.read_text()[before:])
 
     def test_the_log_has_no_room(self) -> None:
-        self.fill(self.cluster.followers()[0], "data/database-log")
-        self.fill(self.cluster.leader(), "data/database-log")
-        self.check_agreement()
-
-    def test_neither_has_room(self) -> None:
-        self.fill(self.cluster.leader(), "data/database", "data/database-log")
-        self.check_agreement()
+        self.fill("data/database-log")
 
     def test_the_database_has_no_room(self) -> None:
-        self.fill(self.cluster.followers()[0], "data/database")
-        self.fill(self.cluster.leader(), "data/database")
-        self.check_agreement()
+        self.fill("data/database")
+
+    def test_neither_has_room(self) -> None:
+        self.fill("data/database", "data/database-log")

@@ -2,6 +2,8 @@
 
 - Each writer has an address of its own, and updates it again and again, at one replica; when that fails, it takes a new
   address to the next replica, since nobody knows what became of the update.
+- The prober registers somebody every tenth of a second, at each replica in turn, and does not wait: so that there is
+  an update that was begun just after whatever happens.
 - Each reader looks up at one replica without pause. Every answer's proof is verified, and every signed head is kept:
   two of one epoch that differ are a fork.
 """
@@ -11,8 +13,11 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 
 import grpc
 
@@ -25,6 +30,7 @@ from tests.system.cluster import ReplicaProcess
 from tests.system.processes import Owner, Stub
 
 _WRITE_SECONDS = 6.0
+_PROBE_PAUSE = 0.1
 _LOOKUP_SECONDS = 2.0
 _LOOKUP_PAUSE = 0.04
 """Of each reader: they and the replicas share two processors."""
@@ -89,6 +95,7 @@ class Workload:
         for place in range(len(replicas)):
             order = [*replicas[place:], *replicas[:place]]
             self._threads += [self._thread(self._write, order) for _ in range(writers)]
+        self._threads.append(self._thread(self._probe, replicas))
 
     def __enter__(self) -> Workload:
         for thread in self._threads:
@@ -126,7 +133,7 @@ class Workload:
         for replica in itertools.cycle(replicas):
             if self._over.is_set():
                 return
-            owner = Owner(f"user{next(self._seen.numbers)}@example.com", replica.settings, self._seen.realm)
+            owner = self._owner(replica)
             try:
                 with replica.channel() as channel:
                     self._update(replica, Stub(channel), owner)
@@ -139,12 +146,46 @@ class Workload:
                 return
             begun = time.monotonic()
             proof = stub.update(owner.update(version), _WRITE_SECONDS)
-            ended = time.monotonic()
-            entry = self._seen.verified(owner.user_id, proof, replica).entry
-            if entry is None or entry.version != version:
-                self._seen.wrong.append(f"{owner.user_id}: version {version} was acknowledged with {entry}")
-            self._seen.acknowledged[owner.user_id] = version
-            self.writes.append((begun, ended))
+            self._acknowledged(replica, owner, version, begun, proof)
+
+    def _acknowledged(
+        self, replica: ReplicaProcess, owner: Owner, version: int, begun: float, proof: LookupProof
+    ) -> None:
+        ended = time.monotonic()
+        entry = self._seen.verified(owner.user_id, proof, replica).entry
+        if entry is None or entry.version != version:
+            self._seen.wrong.append(f"{owner.user_id}: version {version} was acknowledged with {entry}")
+        self._seen.acknowledged[owner.user_id] = version
+        self.writes.append((begun, ended))
+
+    def _probe(self, replicas: Sequence[ReplicaProcess]) -> None:
+        with ExitStack() as stack:
+            stubs = [(replica, Stub(stack.enter_context(replica.channel()))) for replica in replicas]
+            waiting: deque[tuple[grpc.Future, Callable[[LookupProof], None]]] = deque()
+            for replica, stub in itertools.cycle(stubs):
+                if self._over.wait(_PROBE_PAUSE):
+                    break
+                owner = self._owner(replica)
+                future = stub.begin_update(owner.update(0), _WRITE_SECONDS)
+                waiting.append((future, partial(self._acknowledged, replica, owner, 0, time.monotonic())))
+                for _ in range(len(waiting)):
+                    self._settle(waiting, *waiting.popleft())
+            for future, _ in waiting:
+                future.cancel()
+
+    def _settle(
+        self,
+        waiting: deque[tuple[grpc.Future, Callable[[LookupProof], None]]],
+        future: grpc.Future,
+        acknowledged: Callable[[LookupProof], None],
+    ) -> None:
+        if not future.done():
+            waiting.append((future, acknowledged))
+        elif future.exception() is None:
+            acknowledged(future.result())
+
+    def _owner(self, replica: ReplicaProcess) -> Owner:
+        return Owner(f"user{next(self._seen.numbers)}@example.com", replica.settings, self._seen.realm)
 
     def _look_up(self, replica: ReplicaProcess) -> None:
         with replica.channel() as channel:
