@@ -95,6 +95,8 @@ def read(data: bytes, expected: Expected, now: float) -> Login:
 
 
 def _check_status(root: Element) -> None:
+    if root.tag != f"{PROTOCOL}Response":
+        return  # `signed_assertion` says so
     status = root.find(f"{PROTOCOL}Status/{PROTOCOL}StatusCode")
     code = None if status is None else status.get("Value")
     if code != SUCCESS:
