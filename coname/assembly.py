@@ -35,7 +35,12 @@ def make_registrar(settings: ReplicaSettings, reactor: Any) -> Registrar:
     """Who decides about registrations, as `settings` say. It asks nobody before somebody registers."""
     policies = settings.message.keyserver_config.registration_policy
     surroundings = Surroundings(
-        reactor, settings.path.parent, settings.proof_clock_skew, settings.realm, settings.vrf_secret
+        reactor,
+        settings.path.parent,
+        settings.proof_clock_skew,
+        settings.httpfront_url if settings.httpfront else "",
+        settings.realm,
+        settings.vrf_secret,
     )
     return Registrar(
         make_checkers(policies, surroundings),

@@ -30,6 +30,7 @@ MAY_IMPORT = {
         "errors",
         "interfaces",
         "messages",
+        "oidc",
         "registration",
     },
     "operating": {

@@ -28,20 +28,22 @@ LOGIN = "/oidc/login"
 class OidcChecker:
     """Takes the ID tokens of some providers.
 
+    :param login: whether people can log in at the HTTPS front.
     :param voucher_key: see `coname.oidc.vouching`.
     :ivar providers: those, each for its own domains.
     """
 
     kind = KIND
 
-    def __init__(self, providers: Sequence[Provider], voucher_key: bytes) -> None:
+    def __init__(self, providers: Sequence[Provider], login: bool, voucher_key: bytes) -> None:
         self.providers = tuple(providers)
+        self._login = {"login": LOGIN} if login else {}
         self._voucher_key = voucher_key
         self.domains = tuple(domain for provider in providers for domain in provider.settings.domains)
 
     def offer(self, domain: str) -> Sequence[Mapping[str, str]]:
         """See `IProofChecker`: who is asked, and where a login begins."""
-        return [{"issuer": provider.settings.issuer, "login": LOGIN} for provider in self.for_domain(domain)]
+        return [{"issuer": provider.settings.issuer, **self._login} for provider in self.for_domain(domain)]
 
     def for_domain(self, domain: str) -> list[Provider]:
         """The providers that may vouch for addresses of `domain`, the one that is configured first at the head."""

@@ -18,12 +18,14 @@ class Surroundings:
     :ivar reactor: for connections and timers; nothing of it may be used before the process runs.
     :ivar folder: the configuration file's: key files are named relative to it.
     :ivar skew: seconds that clocks may differ.
+    :ivar front: where browsers reach the HTTPS front, without a slash at its end; empty: nobody can log in there.
     :ivar realm: its name. :ivar secret: that all its replicas have; for keys that are derived from it.
     """
 
     reactor: Any
     folder: Path
     skew: float
+    front: str
     realm: str
     secret: bytes = field(repr=False)
 
@@ -41,7 +43,9 @@ def _oidc(policy: RegistrationPolicy, surroundings: Surroundings) -> IProofCheck
     reactor, fetcher = surroundings.reactor, Fetcher(surroundings.reactor)
     settings = (provider_settings(each, surroundings.folder) for each in policy.email_proof_by_oidc.oidc_config)
     providers = [Provider(each, surroundings.skew, fetcher, reactor) for each in settings]
-    return OidcChecker(providers, derived_key(surroundings.secret, surroundings.realm, VOUCHER_KEY))
+    return OidcChecker(
+        providers, bool(surroundings.front), derived_key(surroundings.secret, surroundings.realm, VOUCHER_KEY)
+    )
 
 
 KINDS: Mapping[str, Make] = {"email_proof_by_oidc": _oidc}
