@@ -21,18 +21,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from coname.client.composing import LATEST, lookup_request, update_request
-from coname.client.continuity import STEP, describe
+from coname.client.composing import LATEST
 from coname.client.framework import framework
 from coname.client.identity import Identity, Pending
 from coname.client.interfaces import IIdentityStore, ITransport
 from coname.client.planning import Change, plan_registration, plan_update
+from coname.client.questions import Question, Questions
 from coname.client.records import MemoryRecords
 from coname.client.results import Outcome, Result
-from coname.client.signers import naming
 from coname.client.state import PinnedState, realm_name
 from coname.core.addresses import canonical
-from coname.core.lookup import realm_for, verify_lookup
+from coname.core.lookup import realm_for
 from coname.core.types import Epoch
 from coname.errors import (
     ConameError,
@@ -45,16 +44,14 @@ from coname.errors import (
     Unavailable,
     Unreachable,
 )
-from coname.messages.client_pb2 import EmailProof, LookupProof
+from coname.messages.client_pb2 import EmailProof
 from coname.messages.config_pb2 import Config, RealmConfig
-
-BUSY_TRIES, BUSY_PAUSE = 250, 0.02
-"""How often, and after how many seconds, a memory that another program is writing is tried again: five seconds in all,
-where a write takes milliseconds."""
-
 
 _REFUSALS = (Refused, InvalidRequest, NotFound)
 """What a server says that will not take an update. It is the server's word, and proves nothing."""
+
+_OUTDATED = ("signatures", "freshness")
+"""Where the answer to an update does not verify because those who sign have changed since the lookup before it."""
 
 
 class Client:
@@ -74,10 +71,7 @@ class Client:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._config = config
-        self._connect = connect
-        self._state = PinnedState(MemoryRecords()) if state is None else state
-        self._clock = clock
-        self._transports: dict[str, ITransport] = {}
+        self._questions = Questions(connect, PinnedState(MemoryRecords()) if state is None else state, clock)
 
     def lookup(self, address: str, epoch: int = 0) -> Awaitable[Result]:
         """The keys of `address`, or the proof that it has none.
@@ -112,24 +106,19 @@ class Client:
 
     def close(self) -> Awaitable[None]:
         """Let go of all connections."""
-        return self._awaitable(self._close)
+        return self._awaitable(self._questions.close)
 
     @staticmethod
     def _awaitable(method: Callable[..., Any], *arguments: Any) -> Awaitable[Any]:
         return cast("Awaitable[Any]", framework.as_future(method, *arguments))
 
-    async def _close(self) -> None:
-        while self._transports:
-            _, transport = self._transports.popitem()
-            await transport.close()
-
     async def _lookup(self, address: str, epoch: Epoch = LATEST) -> Result:
+        return await self._questions.lookup(self._question(address, epoch))
+
+    def _question(self, address: str, epoch: Epoch = LATEST) -> Question:
+        """:raises InvalidRequest: it is no address, or of no realm."""
         user_id = canonical(address)
-        realm = realm_for(self._config, user_id)
-        floor = self._floor(realm)
-        with naming(realm):
-            proof = await self._transport(realm).lookup(lookup_request(realm, user_id, epoch))
-        return await self._accept(realm, address, user_id, proof, floor, epoch)
+        return Question(realm_for(self._config, user_id), address, user_id, epoch)
 
     async def _register(
         self, address: str, keys: Mapping[str, bytes], store: IIdentityStore, email_proof: EmailProof | None
@@ -181,14 +170,14 @@ class Client:
         outcome: Outcome,
         email_proof: EmailProof | None = None,
     ) -> Result:
-        request = update_request(before.realm, before.address, pending, email_proof)
-        floor = self._floor(before.realm)
         try:
-            with naming(before.realm):
-                proof = await self._transport(before.realm).update(request)
-            result = await self._accept(before.realm, before.asked, before.address, proof, floor)
+            result = await self._questions.update(self._question(before.asked), pending, email_proof)
         except _REFUSALS as refusal:
             result = await self._in_force_after_all(before.asked, pending, refusal)
+        except ProofInvalid as error:
+            if error.step not in _OUTDATED:
+                raise
+            result = await self._in_force_after_all(before.asked, pending, error)
         if result.entry is None or result.entry.version < pending.entry.version:
             raise ProofInvalid("update", "the server took the update, and proves that it is not in force")
         store.save(identity.settled(result.entry))
@@ -208,42 +197,6 @@ class Client:
         if result.entry is None or result.entry.version < pending.entry.version:
             raise refusal
         return result
-
-    def _floor(self, realm: RealmConfig) -> Epoch:
-        newest = self._state.newest(realm)
-        return Epoch(0) if newest is None else newest.epoch
-
-    def _transport(self, realm: RealmConfig) -> ITransport:
-        if realm.RealmName not in self._transports:
-            self._transports[realm.RealmName] = self._connect(realm)
-        return self._transports[realm.RealmName]
-
-    async def _accept(
-        self,
-        realm: RealmConfig,
-        asked: str,
-        user_id: str,
-        proof: LookupProof,
-        floor: Epoch,
-        epoch: Epoch = LATEST,
-    ) -> Result:
-        """`proof`, verified and remembered."""
-        now = self._clock()
-        verified = verify_lookup(realm, user_id, proof, now)
-        if epoch and verified.epoch != epoch:
-            raise ProofInvalid("epoch", f"the answer is for epoch {verified.epoch}; epoch {epoch} was asked for")
-        outcome = Outcome.ABSENT if verified.entry is None else Outcome.PRESENT
-        known = self._state.newest(realm)
-        result = Result(asked, realm, proof, verified, verified.steps, outcome, now)
-        await self._remember(realm, result, floor, epoch)
-        return replace(result, steps=(*result.steps, (STEP, describe(known, verified.head))))
-
-    async def _remember(self, realm: RealmConfig, result: Result, floor: Epoch, epoch: Epoch) -> None:
-        for _ in range(BUSY_TRIES):
-            if self._state.observe(realm, result, floor, epoch):
-                return
-            await framework.sleep(BUSY_PAUSE)
-        raise Unavailable(f"another program has held the memory of realm {realm.RealmName} for too long")
 
 
 def _check_in_force(pending: Pending, result: Result) -> None:

@@ -78,7 +78,12 @@ class Asked(Generic[T]):
             return error
         others = [f"{other}: {_short(each)}; " for other, each in ranked[1:]]
         message = f"{len(ranked)} servers were asked; {''.join(others)}{name}: {error}"
-        return ProofInvalid(error.step, message) if isinstance(error, ProofInvalid) else type(error)(message)
+        return retold(error, message)
+
+
+def retold(error: ConameError, message: str) -> ConameError:
+    """`error` with another sentence."""
+    return ProofInvalid(error.step, message) if isinstance(error, ProofInvalid) else type(error)(message)
 
 
 def of_another(error: ConameError) -> bool:

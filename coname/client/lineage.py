@@ -108,7 +108,8 @@ class Lineage:
         :param realm: as configured.
         :raises ProofInvalid: the policy of that epoch does not fit into the configuration's, or is not remembered.
         """
-        return rollover.exchanged(realm, self.policy_of(epoch))
+        before = self.led_to(epoch)
+        return rollover.exchanged(realm, self.policy_of(epoch), before[-1].epoch if before else self.since)
 
     def realm_now(self, realm: RealmConfig) -> RealmConfig:
         """What answers for epochs after the newest change must satisfy."""
@@ -126,6 +127,16 @@ class Lineage:
                     f"epoch {head.epoch} has two heads: the one that announced the replicas' policy has the root "
                     f"{change.head.root_hash.hex()}, this one {head.root_hash.hex()}",
                 )
+
+    def describe(self, epoch: Epoch) -> str:
+        """Which policy an answer for `epoch` was judged by: a sentence for a person."""
+        led = self.led_to(epoch)
+        if not led:
+            since = f", which hold since epoch {self.since}" if self.since else ""
+            return f"the replicas are those of the configuration{since}; no change is known"
+        count = self.forgotten + len(led)
+        changes = "1 change was" if count == 1 else f"{count} changes were"
+        return f"the replicas are those that epoch {led[-1].epoch} announced: {changes} followed by signatures"
 
     def knows(self, policy: AuthorizationPolicy) -> bool:
         """Whether `policy` is the pinned one, or one that was followed."""
@@ -145,7 +156,7 @@ class Lineage:
         demanded = self.realm_now(realm)
         rollover.follow(demanded, ratified)
         change = Change(good_signatures(demanded, ratified))
-        rollover.exchanged(realm, change.policy)
+        rollover.exchanged(realm, change.policy, change.epoch)
         kept = (*self.changes, change)[-MAX_KEPT:]
         return replace(self, changes=kept, forgotten=self.forgotten + len(self.changes) + 1 - len(kept))
 

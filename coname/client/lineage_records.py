@@ -42,9 +42,9 @@ class Record:
     lineage: Lineage
     asked_at: float = 0.0
 
-    def due(self, now: float) -> bool:
-        """Whether it is time to ask for changes. So it is where the clock was set back."""
-        return not self.asked_at <= now < self.asked_at + ASK_AGAIN
+    def due(self, now: float, after: float = ASK_AGAIN) -> bool:
+        """Whether nobody was asked for changes for `after` seconds. So it is where the clock was set back."""
+        return not self.asked_at <= now < self.asked_at + after
 
 
 class LineageRecords:

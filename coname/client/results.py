@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from coname.client.continuity import Sighting
 from coname.client.evidence import kept_proof
+from coname.client.lineage import Change
 from coname.core.hashes import entry_hash
 from coname.core.lookup import Verified
 from coname.core.types import EntryHash, Epoch
@@ -29,12 +30,14 @@ class Result:
     """A verified answer.
 
     :ivar asked: the address as the caller wrote it.
-    :ivar realm: whose configuration the answer was verified under.
+    :ivar realm: whose configuration the answer was verified under, with the replicas' policy of the answer's epoch.
     :ivar proof: the answer itself; stored, it can be verified again.
     :ivar verified: what it proves.
     :ivar steps: what was checked, in order, as (name, sentence).
     :ivar outcome: what came of the call.
     :ivar checked_at: the time that it was verified for, in seconds since 1970.
+    :ivar changes: those of the replicas' policy that were followed to judge it, oldest first.
+    :ivar notes: what else happened on the way, in sentences: which servers were asked in vain.
     """
 
     asked: str
@@ -44,6 +47,8 @@ class Result:
     steps: tuple[tuple[str, str], ...]
     outcome: Outcome
     checked_at: float
+    changes: tuple[Change, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def address(self) -> str:

@@ -13,7 +13,8 @@ from coname.messages.config_pb2 import RealmConfig
 def signer_name(realm: RealmConfig, signer: int) -> str | None:
     """What the configuration calls the signer with that id, if anything.
 
-    One key may be filed under several ids; the name of one of them will do.
+    One key may be filed under several ids; the name of one of them will do. A replica that came later has none, and is
+    called by its id.
     """
     names, keys = realm.signer_names, realm.verification_policy.public_keys
     if signer in names:
@@ -21,13 +22,14 @@ def signer_name(realm: RealmConfig, signer: int) -> str | None:
     if signer not in keys:
         return None
     same = (other for other in sorted(names) if other in keys and keys[other] == keys[signer])
-    return next((names[other] for other in same), None)
+    new = f"replica {signer}" if signer in realm.keyserver_auth.public_keys else None
+    return next((names[other] for other in same), new)
 
 
 def signer_words(realm: RealmConfig, signer: int) -> str:
     """The same for a sentence, always with the id; a signer without a name may be of the provider, or a verifier."""
-    name = signer_name(realm, signer)
-    return f"signer {signer}" if name is None else f"{name} ({signer})"
+    name = signer_name(realm, signer) or f"signer {signer}"
+    return name if name.endswith(f" {signer}") else f"{name} ({signer})"
 
 
 LIST = "; its signers: "

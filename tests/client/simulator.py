@@ -22,6 +22,8 @@ from coname.messages.client_pb2 import (
     Entry,
     LookupProof,
     LookupRequest,
+    PolicyChanges,
+    PolicyChangesRequest,
     SignedEpochHead,
     Timestamp,
     TreeProof,
@@ -42,6 +44,7 @@ class ClosedEpoch:
     entries: Tree
     profiles: Tree
     head: bytes
+    signers: list[SigningKey]
 
 
 @dataclass
@@ -104,9 +107,17 @@ class Realm:
         number = len(self.epochs) + 1
         previous = summary_hash(self.epochs[-1].head) if self.epochs else b""
         root = _root(self.entries, 0, b"\0" * 32)
-        head = heads.build(self.name, Epoch(number), root, timestamp(self.now), previous)
-        self.epochs.append(ClosedEpoch(dict(self.entries), dict(self.profiles), head))
+        head = self.build_head(number, root, previous)
+        self.epochs.append(ClosedEpoch(dict(self.entries), dict(self.profiles), head, list(self.signers)))
         return number
+
+    def build_head(self, number: int, root: bytes, previous: bytes) -> bytes:
+        """The EpochHead of a new epoch."""
+        return heads.build(self.name, Epoch(number), root, timestamp(self.now), previous)
+
+    def policy_changes(self, request: PolicyChangesRequest) -> PolicyChanges:
+        """Who signs never changes here."""
+        return PolicyChanges()
 
     def rewrite_history(self, back: int) -> None:
         """Forget the newest `back` epochs and close others in their place, with other heads."""
@@ -165,15 +176,17 @@ class Realm:
         index, index_proof = self.vrf.prove(self.secret, user_id.encode())
         proof = LookupProof(user_id=user_id, index=index, index_proof=index_proof)
         proof.tree_proof.CopyFrom(_tree_proof(epoch.entries, index))
-        proof.ratifications.extend(self.sign(epoch.head))
+        proof.ratifications.extend(self.sign(epoch.head, epoch.signers))
         if index in epoch.entries:
             proof.entry, proof.profile = epoch.entries[index], epoch.profiles[index]
         return proof
 
-    def sign(self, head: bytes) -> list[SignedEpochHead]:
-        """Every replica's signature over `head`."""
+    def sign(self, head: bytes, signers: list[SigningKey] | None = None) -> list[SignedEpochHead]:
+        """The signature over `head` of every replica, or of each of `signers`."""
         whole = heads.timestamped(head, Timestamp(seconds=int(self.now)))
-        return [SignedEpochHead(head=whole, signatures={key.key_id: key.sign(whole)}) for key in self.signers]
+        return [
+            SignedEpochHead(head=whole, signatures={key.key_id: key.sign(whole)}) for key in signers or self.signers
+        ]
 
     def _once(self, name: str) -> None:
         """Raise what the attribute holds, if anything, and forget it."""
