@@ -296,6 +296,7 @@ class RaftLog:
     def _tick(self) -> None:
         if self.driver is not None:
             self._proposals.expire()
+            self._members.tick()
             self.driver.tick()
 
     def _received(self, peer: int, message: bytes) -> None:

@@ -25,6 +25,9 @@ from coname.replication.raft.settings import MOST_MEMBERS, MOST_NUMBER
 from coname.replication.raft_driver import Driver
 from coname.replication.raft_network import ReplicaNetwork
 
+INTRODUCE_TICKS = 50
+"""Between two introductions to everybody who is connected: one that got lost keeps nobody out for long."""
+
 MOST_PLACE_CHARACTERS = 300
 """Of an address: a name of the DNS has 253, and a port five."""
 
@@ -51,6 +54,7 @@ class Members:
         self._as_of = 0
         self._places: Mapping[int, str] = {}
         self._storages: dict[int, int] = {}  # the incarnation that each peer said to have
+        self._ticks = 0
 
     # who is there
 
@@ -73,6 +77,13 @@ class Members:
         introduction = RaftIntroduction(applied=self._as_of, places=places)
         message = RaftMessage(sender=self._own, recipient=peer, incarnation=core.incarnation, introduction=introduction)
         self._network.send(peer, message.SerializeToString())
+
+    def tick(self) -> None:
+        """Time passes."""
+        self._ticks += 1
+        if self._ticks % INTRODUCE_TICKS == 0:
+            for peer in sorted(self._network.places()):
+                self.introduce(peer)
 
     def introduced(self, message: RaftMessage) -> None:
         """A peer says who it is, and who the others are."""
