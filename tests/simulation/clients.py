@@ -15,6 +15,7 @@ from coname.core.ratifications import common_head
 from coname.errors import Corrupt, InvalidRequest, ProofInvalid, QuorumUnmet, TimedOut, Unavailable, UpdateInvalid
 from coname.keyserver.answers import Answer
 from coname.messages.client_pb2 import Entry, LookupProof, LookupRequest, QuorumExpr, RatifiedHead, UpdateRequest
+from coname.messages.config_pb2 import RealmConfig
 from tests.keyserver.harness import START
 from tests.replication.raft.invariants import Violation
 from tests.simulation.history import Content, Read, Write
@@ -103,10 +104,12 @@ class Client:
 
         :raises ProofInvalid: something is wrong with it.
         """
-        simulation, config = self.simulation, self.simulation.realm.config
-        epoch = common_head(config.RealmName, proof.ratifications).epoch
-        now = START + simulation.clock.seconds()
-        return verify_lookup(self.lineage.realm_of(config, epoch), user_id, proof, now)
+        return verify_lookup(self.realm_of(proof), user_id, proof, START + self.simulation.clock.seconds())
+
+    def realm_of(self, proof: LookupProof) -> RealmConfig:
+        """What an answer must satisfy, by the epoch that it is of."""
+        config = self.simulation.realm.config
+        return self.lineage.realm_of(config, common_head(config.RealmName, proof.ratifications).epoch)
 
     def done(self) -> None:
         """Whatever came of it."""
@@ -180,11 +183,12 @@ class _Asking:
         if isinstance(answer, Failure):
             self._refused(answer.value or AssertionError(answer), host)
             return
-        if self._write is not None and self._asked != self._client.quorum:
-            self.attempt()  # there are other replicas now than those whose signatures were asked for
+        proof = LookupProof.FromString(answer)
+        if self._write is not None and self._asked != self._client.realm_of(proof).verification_policy.quorum:
+            self.attempt()  # it is of an epoch with other replicas than those whose signatures were asked for
             return
         try:
-            self._learn(LookupProof.FromString(answer), host, life)
+            self._learn(proof, host, life)
         except ProofInvalid as error:
             raise Violation(f"replica {host.id} gives a wrong proof: {error}") from error
         self._finish()

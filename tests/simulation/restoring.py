@@ -35,7 +35,7 @@ class Restoring:
     async def _work(self) -> None:
         operator, story = self._simulation.operator, self._simulation.story
         await operator.pause(self._chance.random() * story.seconds / 3)
-        host = self._chance.choice(self._simulation.running)
+        host = self._chance.choice(list(self._simulation.hosts.values()))
         backup = host.disks.copy()
         self._simulation.say(f"{host.id} is backed up")
         await operator.pause(self._chance.random() * story.seconds / 3)
