@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from pathlib import Path
 from unittest import SkipTest
 
 PACKAGES = {
@@ -43,8 +44,18 @@ def needs_perl(*modules: str) -> None:
         _skip(missing, sorted({PERL_PACKAGES[name] for name in missing}))
 
 
+def needs_node_modules(folder: Path) -> None:
+    """The same for the packages that `folder`'s package.json names."""
+    needs("node")
+    if not (folder / "node_modules").is_dir():
+        _skip_for(f"npm packages not installed: npm ci --prefix {folder}")
+
+
 def _skip(missing: list[str], packages: list[str]) -> None:
-    reason = f"{', '.join(missing)} not installed: apt-get install {' '.join(packages)}"
+    _skip_for(f"{', '.join(missing)} not installed: apt-get install {' '.join(packages)}")
+
+
+def _skip_for(reason: str) -> None:
     if os.environ.get("CI"):
         raise AssertionError(reason)
     raise SkipTest(reason)
