@@ -24,6 +24,7 @@ COMMANDS = {
     "verifier": ("coname.client.commands.verifier:verifier", "Become an independent verifier, or admit one."),
     "cluster": ("coname.operating.cluster:cluster", "See, add and remove the replicas of a realm."),
     "init": ("coname.client.commands.init:init", "Make the keys and configurations of a new realm."),
+    "certify": ("coname.client.commands.certify:certify", "Let the replicas of an older realm know each other."),
     "demo": ("coname.client.commands.demo:demo", "See it all: start a keyserver here, register, look up."),
 }
 """Each command: where it is, and what the overview says of it."""

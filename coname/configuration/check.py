@@ -13,6 +13,7 @@ from pathlib import Path
 from coname.configuration import defaults, listen, tls_config
 from coname.configuration.check_etcd import check_etcd
 from coname.configuration.check_keyserver import check_keyserver
+from coname.configuration.check_raft import check_raft
 from coname.configuration.check_realm import check_duration
 from coname.configuration.check_registration import check_front_url
 from coname.configuration.findings import Findings
@@ -134,7 +135,10 @@ def _front(
     address = listen.check(text, at_address)
     if name == "verifier" and tls.client_auth != pb.REQUIRE_AND_VERIFY_CLIENT_CERT:
         at_tls.at("client_auth").mistake("verifiers are known by certificate: REQUIRE_AND_VERIFY_CLIENT_CERT")
+    before = len(findings.mistakes)
     identity = tls_config.load(tls, folder, use, now, at_tls)
+    if name == "raft" and not message.HasField("etcd") and len(findings.mistakes) == before:
+        check_raft(identity, message.replica_id, at_tls)
     return Listener(address, identity) if address else None
 
 
