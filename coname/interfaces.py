@@ -12,7 +12,10 @@ from zope.interface import Attribute, Interface
 
 if TYPE_CHECKING:
     from coname.keyserver.answers import Answer
-    from coname.messages.client_pb2 import LookupRequest, SignedEpochHead, UpdateRequest
+    from coname.keyserver.policy_changes import PolicyAnswer
+    from coname.messages.client_pb2 import LookupRequest, PolicyChangesRequest, SignedEpochHead, UpdateRequest
+    from coname.messages.cluster_pb2 import ClusterStatus
+    from coname.messages.replication_pb2 import ReplicaChange
 
 
 class Put(NamedTuple):
@@ -196,6 +199,15 @@ class IAdministration(Interface):
     def verifiers() -> Sequence[Mapping[str, object]]:
         """The verifiers that are known here, the one furthest behind first: each a row of facts with the same names."""
 
+    def cluster() -> ClusterStatus:
+        """The replicas of the realm, as they stand, as far as is known here."""
+
+    def changeReplicas(change: ReplicaChange) -> Deferred[None]:
+        """Have a replica added, promoted or removed. Fires once that is begun; `cluster` shows how it goes on.
+
+        Fails with Refused or InvalidRequest for the reason there is, Unavailable, TimedOut.
+        """
+
     def lookup(user_id: str) -> Answer:
         """The newest answer for an address in canonical form; no quorum is asked for.
 
@@ -231,6 +243,12 @@ class IKeyserver(Interface):
             the client showed none. Nobody has looked at who issued it.
 
         Fails with InvalidRequest, Refused and their kinds, Overloaded, TimedOut, Unavailable.
+        """
+
+    def policyChanges(request: PolicyChangesRequest) -> PolicyAnswer:
+        """The heads of ratified epochs that announce who ratifies from the next one on, the oldest first. At once.
+
+        :raises coname.errors.ConameError: Unavailable, Corrupt.
         """
 
 

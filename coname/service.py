@@ -222,6 +222,7 @@ def own_realm(settings: ReplicaSettings) -> RealmConfig:
         domains=settings.domains,
         VRFPublic=suite(settings.suite).public_key(settings.vrf_secret),
         verification_policy=settings.verification_policy,
+        keyserver_auth=settings.replica_policy,
         tree_nonce=settings.tree_nonce,
         vrf_suite=settings.suite,
     )

@@ -14,8 +14,11 @@ from zope.interface import implementer
 from coname.errors import Unavailable
 from coname.interfaces import IAdministration, IKeyserver, IVerification
 from coname.keyserver.answers import Answer
+from coname.keyserver.policy_changes import PolicyAnswer
 from coname.keyserver.replica import Replica
-from coname.messages.client_pb2 import LookupRequest, SignedEpochHead, UpdateRequest
+from coname.messages.client_pb2 import LookupRequest, PolicyChangesRequest, SignedEpochHead, UpdateRequest
+from coname.messages.cluster_pb2 import ClusterStatus
+from coname.messages.replication_pb2 import ReplicaChange
 
 BETWEEN = "this replica begins anew with another database; try again in a moment"
 
@@ -67,6 +70,10 @@ class CurrentReplica:
     def update(self, request: UpdateRequest, certificate: bytes = b"") -> Deferred[Answer]:
         """See `IKeyserver`."""
         return fail(Unavailable(BETWEEN)) if self.replica is None else self.replica.update(request, certificate)
+
+    def policyChanges(self, request: PolicyChangesRequest) -> PolicyAnswer:
+        """See `IKeyserver`."""
+        return self.present().policyChanges(request)
 
 
 @implementer(IVerification)
@@ -120,6 +127,14 @@ class CurrentAdministration:
     def verifiers(self) -> Sequence[Mapping[str, object]]:
         """See `IAdministration`."""
         return self._present().verifiers()
+
+    def cluster(self) -> ClusterStatus:
+        """See `IAdministration`."""
+        return self._present().cluster()
+
+    def changeReplicas(self, change: ReplicaChange) -> Deferred[None]:
+        """See `IAdministration`."""
+        return self._present().changeReplicas(change)
 
     def lookup(self, user_id: str) -> Answer:
         """See `IAdministration`."""

@@ -27,13 +27,14 @@ from coname.keyserver.epoch_duties import EpochDuties
 from coname.keyserver.machine import Applied
 from coname.keyserver.own_steps import OwnSteps
 from coname.keyserver.parts import Parts, Timing
+from coname.keyserver.policy_changes import PolicyAnswer, PolicyChanges
 from coname.keyserver.proposals import Proposer, new_uid
 from coname.keyserver.slices import run_in_slices
 from coname.keyserver.steward import Steward
 from coname.keyserver.timeouts import TimeLimit
 from coname.keyserver.verification import Verification
 from coname.keyserver.waiting import RatificationWaiters, StepWaiters
-from coname.messages.client_pb2 import LookupRequest, UpdateRequest
+from coname.messages.client_pb2 import LookupRequest, PolicyChangesRequest, UpdateRequest
 from coname.messages.replication_pb2 import KeyserverStep, ReplicaChange
 from coname.messages.stored_pb2 import ReplicaState
 from coname.registration.registrar import log_registration
@@ -65,6 +66,7 @@ class Replica:
         self._parts = parts
         self._clock = parts.timing.clock
         self._lookups = parts.lookups
+        self._changes = PolicyChanges(parts.store, parts.machine.members)
         self._durable: Applied = parts.machine.resumed()
         self._unsynced = 0  # bytes of log whose effects are written but not synced
         self._updates: StepWaiters[Epoch] = StepWaiters()
@@ -126,6 +128,10 @@ class Replica:
     def update(self, request: UpdateRequest, certificate: bytes = b"") -> Deferred[Answer]:
         """See `IKeyserver`."""
         return self._time_limit.watch(Deferred.fromCoroutine(self._update(request, certificate)))
+
+    def policyChanges(self, request: PolicyChangesRequest) -> PolicyAnswer:
+        """See `IKeyserver`."""
+        return self._changes.after(request.after, self.state)
 
     # what the operator sees
 
@@ -264,6 +270,7 @@ class Replica:
             self._epochs.closed()
         elif isinstance(effect, HeadSigned):
             self._lookups.advance(self.state, self._durable.frontier, effect)
+            self._changes.signed(effect.epoch)
             self.verification.signed(effect)
             self._release()
         else:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from coname.messages.client_pb2 import LookupRequest, UpdateRequest
+from coname.messages.client_pb2 import LookupRequest, PolicyChangesRequest, UpdateRequest
 from coname.protocols.grpc_options import acceptors, concurrent_calls, server_options
 from coname.protocols.grpc_service import GRACE_SECONDS, GrpcFront, decoded, new_server
-from coname.protocols.request_bounds import check_lookup
+from coname.protocols.request_bounds import check_lookup, check_small
 
 if TYPE_CHECKING:
     import grpc
@@ -26,7 +26,7 @@ SERVICE = "proto.E2EKSPublic"
 
 
 class GrpcService(GrpcFront):
-    """Answers lookups and updates over gRPC with TLS."""
+    """Answers lookups, updates, and what the replicas' policy became, over gRPC with TLS."""
 
     def __init__(
         self,
@@ -50,7 +50,11 @@ class GrpcService(GrpcFront):
 
     def new_servers(self) -> list[grpc.aio.Server]:
         """See `GrpcFront`."""
-        methods = {"Lookup": self.unary(self._lookup), "Update": self.unary(self._update)}
+        methods = {
+            "Lookup": self.unary(self._lookup),
+            "Update": self.unary(self._update),
+            "PolicyChanges": self.unary(self._policy_changes),
+        }
         options, most_calls = server_options(self._limits), concurrent_calls(self._limits)
         return [new_server(SERVICE, methods, options, most_calls) for _ in range(acceptors(self._limits))]
 
@@ -61,3 +65,7 @@ class GrpcService(GrpcFront):
     async def _update(self, data: bytes) -> bytes:
         answer = self._keyserver.update(decoded(UpdateRequest, data))
         return (await answer.asFuture(asyncio.get_running_loop())).protobuf()
+
+    async def _policy_changes(self, data: bytes) -> bytes:
+        check_small(data)
+        return self._keyserver.policyChanges(decoded(PolicyChangesRequest, data)).protobuf()

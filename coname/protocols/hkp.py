@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from coname.core.addresses import canonical
-from coname.core.lookup import verify_lookup
-from coname.errors import InvalidRequest, NotFound
+from coname.core.lookup import Verified, verify_lookup
+from coname.errors import ConameError, InvalidRequest, NotFound, ProofInvalid, QuorumUnmet
 from coname.messages.client_pb2 import LookupProof, LookupRequest
 from coname.protocols import http_bounds as bounds
+from coname.protocols.followed_realm import FollowedRealm
 from coname.protocols.hkp_armour import ArmouredCertificates
 from coname.protocols.http_service import HttpService, Routes
 from coname.protocols.responses import HttpError, Response
@@ -57,12 +58,13 @@ class HkpService(HttpService):
         grace: float = bounds.GRACE_SECONDS,
     ) -> None:
         """
-        :param realm: what answers must verify under; its `domains` may be empty for a realm of any domain.
+        :param realm: what answers must verify under, and what follows from it (`coname.protocols.followed_realm`); its
+            `domains` may be empty for a realm of any domain.
 
         The other parameters are those of `HttpService`.
         """
         self._keyserver = keyserver
-        self._realm = realm
+        self._realm = FollowedRealm(keyserver, realm)
         self._clock = reactor
         self._certificates = ArmouredCertificates()
         routes: Routes = {b"/pks/lookup": {b"GET": self._lookup}}
@@ -77,15 +79,36 @@ class HkpService(HttpService):
         :raises NotFound: the address is proved to have none, or none that can be given out.
         :raises ProofInvalid: the answer does not verify.
         """
-        request = LookupRequest(user_id=user_id, quorum_requirement=self._realm.verification_policy.quorum)
-        proof = LookupProof.FromString(self._keyserver.lookup(request).protobuf())
-        verified = verify_lookup(self._realm, user_id, proof, self._clock.seconds())
+        verified = self._verified(user_id)
         entry, profile = verified.entry, verified.profile
         if entry is None or profile is None:
             raise NotFound(f"{user_id} is not registered")
         if not profile.keys.get(KEY_NAME):
             raise NotFound(f"{user_id} is registered without an OpenPGP certificate")
         return self._certificates.armoured(entry.profile_commitment, profile.keys[KEY_NAME])
+
+    def _verified(self, user_id: str) -> Verified:
+        """The answer for the address, verified.
+
+        Right after the replicas have changed, verifiers may have signed no epoch since then: the newest one that they
+        have signed is answered by those who were replicas before.
+        """
+        refusal: ConameError | None = None
+        for realm in self._realm.versions()[:2]:
+            try:
+                return self._asked(user_id, realm)
+            except (QuorumUnmet, ProofInvalid) as error:
+                if isinstance(error, ProofInvalid) and error.step != "signatures":
+                    raise
+                refusal = refusal or error
+        raise refusal or NotFound(f"nobody is asked for {user_id}")
+
+    def _asked(self, user_id: str, realm: RealmConfig) -> Verified:
+        """The answer with the signatures that `realm` demands, verified by what holds for its epoch."""
+        request = LookupRequest(user_id=user_id, quorum_requirement=realm.verification_policy.quorum)
+        answer = self._keyserver.lookup(request)
+        proof = LookupProof.FromString(answer.protobuf())
+        return verify_lookup(self._realm.of(answer.epoch), user_id, proof, self._clock.seconds())
 
 
 def wanted_address(query: bytes) -> str:

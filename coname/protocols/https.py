@@ -3,6 +3,7 @@
 ==========================  ==========================================================
 ``POST /lookup``            LookupRequest -> LookupProof, answered at once
 ``POST /update``            UpdateRequest -> LookupProof, answered when it is ratified
+``POST /policy_changes``    PolicyChangesRequest -> PolicyChanges
 ``GET /status``, ``/lb``    200 ``OK`` while in rotation, 404 while not
 ``GET /openapi.json``       this table for programs
 ==========================  ==========================================================
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from coname.protocols import http_bounds as bounds
 from coname.protocols.http_service import HttpService, Routes
-from coname.protocols.json_requests import lookup_request, update_request
+from coname.protocols.json_requests import lookup_request, policy_changes_request, update_request
 from coname.protocols.openapi import description
 from coname.protocols.responses import JSON, TEXT, HttpError, Response
 
@@ -60,6 +61,9 @@ def routes(keyserver: IKeyserver) -> Routes:
     def update(exchange: Exchange) -> Deferred[Response]:
         return keyserver.update(update_request(exchange.body)).addCallback(_answered)
 
+    def changes(exchange: Exchange) -> Response:
+        return Response(200, JSON, keyserver.policyChanges(policy_changes_request(exchange.body)).json())
+
     def status(exchange: Exchange) -> Response:
         if not keyserver.inRotation:
             raise HttpError(404, "out_of_rotation", "this replica is out of rotation")
@@ -68,6 +72,7 @@ def routes(keyserver: IKeyserver) -> Routes:
     return {
         b"/lookup": {b"POST": lookup},
         b"/update": {b"POST": update},
+        b"/policy_changes": {b"POST": changes},
         b"/status": {b"GET": status},
         b"/lb": {b"GET": status},
         b"/openapi.json": {b"GET": lambda exchange: openapi},

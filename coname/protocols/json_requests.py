@@ -23,8 +23,15 @@ from google.protobuf.json_format import Parse, ParseError
 from google.protobuf.message import Message
 
 from coname.errors import InvalidRequest
-from coname.messages.client_pb2 import EmailProof, LookupRequest, QuorumExpr, SignedEntryUpdate, UpdateRequest
-from coname.protocols.request_bounds import check_json, check_lookup
+from coname.messages.client_pb2 import (
+    EmailProof,
+    LookupRequest,
+    PolicyChangesRequest,
+    QuorumExpr,
+    SignedEntryUpdate,
+    UpdateRequest,
+)
+from coname.protocols.request_bounds import check_json, check_lookup, check_small
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,6 +65,12 @@ def lookup_request(body: bytes) -> LookupRequest:
 def update_request(body: bytes) -> UpdateRequest:
     """:raises InvalidRequest: `body` is not the JSON of an UpdateRequest, and says where; or it is too large."""
     return _request(body, UpdateRequest, _update)
+
+
+def policy_changes_request(body: bytes) -> PolicyChangesRequest:
+    """:raises InvalidRequest: `body` is not the JSON of a PolicyChangesRequest, and says where; or it is too large."""
+    check_small(body)
+    return careful(body, PolicyChangesRequest)
 
 
 def careful(body: bytes, kind: type[RequestT]) -> RequestT:

@@ -28,7 +28,7 @@ from coname.errors import (
     Unavailable,
     UpdateInvalid,
 )
-from coname.messages.client_pb2 import LookupProof, LookupRequest, UpdateRequest
+from coname.messages.client_pb2 import LookupProof, LookupRequest, PolicyChanges, PolicyChangesRequest, UpdateRequest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +43,7 @@ _UPDATE_ERRORS = (
     *(*_ADMISSION, UpdateInvalid, RegistrationRefused, RegistrationExpired, QuorumUnmet),
     *(Unavailable, Overloaded, TimedOut, Corrupt, ConameError),
 )
+_CHANGES_ERRORS = (InvalidRequest, TooLarge, Unavailable, Corrupt, ConameError)
 _OF_HTTP = {"408": ("request_timeout",), "413": ("too_large",), "431": ("headers_too_large",)}
 
 _UINT64: Schema = {"type": "string", "pattern": "^[0-9]{1,20}$"}
@@ -53,6 +54,7 @@ _SCALARS: dict[int, Schema] = {
     FieldDescriptor.TYPE_FIXED64: _UINT64,
     FieldDescriptor.TYPE_UINT32: _UINT32,
     FieldDescriptor.TYPE_STRING: {"type": "string"},
+    FieldDescriptor.TYPE_BOOL: {"type": "boolean"},
     FieldDescriptor.TYPE_BYTES: _BYTES,
 }
 
@@ -75,12 +77,19 @@ def document() -> Schema:
         "paths": {
             "/lookup": {"post": _call("lookup", "Look an address up", LookupRequest.DESCRIPTOR, _LOOKUP_ERRORS)},
             "/update": {"post": _call("update", "Register or change keys", UpdateRequest.DESCRIPTOR, _UPDATE_ERRORS)},
+            "/policy_changes": {"post": _policy_changes()},
             "/status": _rotation("status"),
             "/lb": _rotation("loadBalancer"),
             "/openapi.json": {"get": _itself()},
         },
         "components": {"schemas": _schemas()},
     }
+
+
+def _policy_changes() -> Schema:
+    call = _call("policyChanges", "Which epochs changed who ratifies", PolicyChangesRequest.DESCRIPTOR, _CHANGES_ERRORS)
+    answer = {"description": "Their heads, as signed.", "content": _json(_reference("PolicyChanges"))}
+    return {**call, "responses": {**call["responses"], "200": answer}}
 
 
 def _call(name: str, summary: str, request: Descriptor, errors: Sequence[type[ConameError]]) -> Schema:
@@ -143,7 +152,10 @@ def _reference(name: str) -> Schema:
 def _schemas() -> dict[str, Schema]:
     """The schema of each message that a request or an answer holds, and of errors."""
     found: dict[str, Schema] = {"Error": _error()}
-    waiting: list[Descriptor] = [LookupRequest.DESCRIPTOR, UpdateRequest.DESCRIPTOR, LookupProof.DESCRIPTOR]
+    waiting: list[Descriptor] = [
+        *(LookupRequest.DESCRIPTOR, UpdateRequest.DESCRIPTOR, PolicyChangesRequest.DESCRIPTOR),
+        *(LookupProof.DESCRIPTOR, PolicyChanges.DESCRIPTOR),
+    ]
     while waiting:
         message = waiting.pop()
         if message.name not in found:

@@ -11,6 +11,9 @@ from coname.errors import TooLarge
 LOOKUP_BYTES = 16 * 1024
 """A lookup's request: an address, and a quorum of some hundred candidates, each with 22 bytes in JSON."""
 
+SMALL_BYTES = 1024
+"""A request that is a number."""
+
 JSON_MARKS = 4096
 """Opening braces and brackets, and commas, in JSON: values cannot be more. A quorum of the default's 256 parts and 32
 signatures have some hundred; base64 and tokens have none."""
@@ -23,6 +26,15 @@ def check_lookup(data: bytes) -> None:
     """
     if len(data) > LOOKUP_BYTES:
         raise TooLarge(f"a lookup's request may have {LOOKUP_BYTES} bytes; this one has {len(data)}")
+
+
+def check_small(data: bytes) -> None:
+    """For a PolicyChangesRequest in any encoding.
+
+    :raises TooLarge: it is over `SMALL_BYTES`.
+    """
+    if len(data) > SMALL_BYTES:
+        raise TooLarge(f"such a request may have {SMALL_BYTES} bytes; this one has {len(data)}")
 
 
 def check_json(body: bytes) -> None:

@@ -20,7 +20,15 @@ from coname.core.types import Epoch
 from coname.core.vrf import suite
 from coname.interfaces import IKeyserver
 from coname.keyserver.answers import Answer, Ratifications
-from coname.messages.client_pb2 import Entry, LookupRequest, Profile, SignedEpochHead, UpdateRequest
+from coname.keyserver.policy_changes import Change, PolicyAnswer
+from coname.messages.client_pb2 import (
+    Entry,
+    LookupRequest,
+    PolicyChangesRequest,
+    Profile,
+    SignedEpochHead,
+    UpdateRequest,
+)
 from coname.messages.config_pb2 import RFC9381, Limits, RealmConfig, Replica
 from tests.core import reference_tree
 
@@ -48,6 +56,7 @@ class SmallKeyserver:
         self.asked: list[LookupRequest | UpdateRequest] = []
         self.waiting: list[tuple[UpdateRequest, Deferred[Answer]]] = []
         self.cancelled = 0
+        self.changes: list[Change] = []
         self._now = now
         self._key = SigningKey.generate()
         self._vrf = suite(RFC9381)
@@ -86,6 +95,12 @@ class SmallKeyserver:
         answer: Deferred[Answer] = Deferred(self._cancel)
         self.waiting.append((request, answer))
         return answer
+
+    def policyChanges(self, request: PolicyChangesRequest) -> PolicyAnswer:
+        """All of `changes`, whatever is known already."""
+        if self.error is not None:
+            raise self.error
+        return PolicyAnswer(tuple(self.changes))
 
     def answer_updates(self) -> None:
         """Answer all updates that wait, as if they had been applied."""

@@ -14,9 +14,18 @@ from twisted.trial.unittest import TestCase
 
 from coname.configuration.tls import TlsIdentity
 from coname.core.lookup import verify_lookup
+from coname.core.types import Epoch, KeyId
 from coname.core.wire import length_delimited
 from coname.errors import EpochUnknown, NotCanonical, Overloaded, RegistrationExpired, TimedOut, UpdateInvalid
-from coname.messages.client_pb2 import LookupProof, LookupRequest, UpdateRequest
+from coname.keyserver.policy_changes import Change
+from coname.messages.client_pb2 import (
+    LookupProof,
+    LookupRequest,
+    PolicyChanges,
+    PolicyChangesRequest,
+    SignedEpochHead,
+    UpdateRequest,
+)
 from coname.messages.config_pb2 import Limits
 from coname.protocols import grpc_arrivals
 from coname.protocols.grpc_options import OTHER_CALLS, STREAMS_PER_CONNECTION, acceptors, concurrent_calls
@@ -112,6 +121,27 @@ class Lookups(GrpcCase):
     async def test_a_method_that_does_not_exist(self) -> None:
         status, _, _ = await self.refused("Remove", b"")
         self.assertIs(status, grpc.StatusCode.UNIMPLEMENTED)
+
+
+class Changes(GrpcCase):
+    async def test_the_heads_as_they_were_signed(self) -> None:
+        head = SignedEpochHead(head=b"head", signatures={7: bytes(64)})
+        self.keyserver.changes = [Change.of(Epoch(5), {KeyId(7): head})]
+        answer = PolicyChanges.FromString(
+            await self.call("PolicyChanges", PolicyChangesRequest(after=2).SerializeToString())
+        )
+        self.assertEqual([list(change.ratifications) for change in answer.changes], [[head]])
+
+    async def test_none(self) -> None:
+        self.assertEqual(await self.call("PolicyChanges", b""), b"")
+
+    async def test_bytes_that_are_no_request(self) -> None:
+        status, _, code = await self.refused("PolicyChanges", b"\xff")
+        self.assertEqual((status, code), (grpc.StatusCode.INVALID_ARGUMENT, "invalid_request"))
+
+    async def test_more_than_a_number_needs(self) -> None:
+        status, _, code = await self.refused("PolicyChanges", b"\x08\x01" * 1000)
+        self.assertEqual((status, code), (grpc.StatusCode.INVALID_ARGUMENT, "too_large"))
 
 
 class Errors(GrpcCase):

@@ -11,6 +11,7 @@ from google.protobuf.json_format import Parse
 from twisted.trial.unittest import SynchronousTestCase
 
 from coname.core.lookup import verify_lookup
+from coname.core.types import Epoch, KeyId
 from coname.errors import (
     ConameError,
     EpochUnknown,
@@ -23,7 +24,9 @@ from coname.errors import (
     Unavailable,
     UpdateInvalid,
 )
-from coname.messages.client_pb2 import LookupProof
+from coname.keyserver.policy_changes import Change, PolicyAnswer
+from coname.messages.client_pb2 import LookupProof, SignedEpochHead
+from coname.messages.client_pb2 import PolicyChanges as PolicyChangesMessage
 from coname.protocols.https import routes
 from coname.protocols.openapi import document
 from tests.protocols.realm import SmallKeyserver
@@ -198,6 +201,36 @@ class Updates(FrontCase):
         (answer,) = self.client.answers()
         self.described.check("/update", "POST", answer)
         return answer
+
+
+class PolicyChanges(FrontCase):
+    def asked(self, body: bytes) -> Received:
+        return self.ask("POST", "/policy_changes", body)
+
+    def change(self) -> Change:
+        head = SignedEpochHead(head=b"head", signatures={2**63: bytes(64)})
+        return Change.of(Epoch(5), {KeyId(2**63): head})
+
+    def test_none(self) -> None:
+        self.assertEqual(self.asked(b'{"after": "5"}').json(), {})
+
+    def test_the_heads_as_they_were_signed(self) -> None:
+        self.keyserver.changes = [self.change(), self.change()]
+        answer = Parse(self.asked(b"{}").body, PolicyChangesMessage())
+        self.assertEqual(answer, PolicyChangesMessage.FromString(PolicyAnswer((self.change(),) * 2).protobuf()))
+        self.assertEqual(answer.changes[0].ratifications[0].signatures[2**63], bytes(64))
+
+    def test_bad_json(self) -> None:
+        self.assertEqual(self.asked(b'{"after": -1}').status, 400)
+        self.assertEqual(self.asked(b"").status, 400)
+
+    def test_more_than_a_number_needs(self) -> None:
+        answer = self.asked(b'{"after": "' + b"1" * 2000 + b'"}')
+        self.assertEqual((answer.status, answer.error), (400, "too_large"))
+
+    def test_a_replica_that_begins_anew(self) -> None:
+        self.keyserver.error = Unavailable("in a moment")
+        self.assertEqual(self.asked(b"{}").status, 503)
 
 
 class Rotation(FrontCase):
