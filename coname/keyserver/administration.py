@@ -19,6 +19,8 @@ from coname.keyserver import tables
 from coname.keyserver.answers import Answer
 from coname.keyserver.replica import Replica
 from coname.messages.client_pb2 import LookupRequest
+from coname.messages.cluster_pb2 import ClusterStatus
+from coname.messages.replication_pb2 import ReplicaChange
 
 MOST_NAMED = 8
 """Signers of an epoch that are named in its row; the others are counted."""
@@ -87,6 +89,14 @@ class Administration:
         signed = self._replica.verification.progress()
         known = sorted({*signed, *connected}, key=lambda verifier: (signed.get(verifier, 0), verifier))
         return [self._verifier(verifier, signed.get(verifier), connected.get(verifier)) for verifier in known]
+
+    def cluster(self) -> ClusterStatus:
+        """See `IAdministration`."""
+        return self._replica.cluster.status()
+
+    def changeReplicas(self, change: ReplicaChange) -> Deferred[None]:
+        """See `IAdministration`."""
+        return Deferred.fromCoroutine(self._replica.cluster.change(change))
 
     def lookup(self, user_id: str) -> Answer:
         """See `IAdministration`."""

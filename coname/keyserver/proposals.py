@@ -2,7 +2,8 @@
 
 Steps that are waiting at the same moment share one log entry, and so one synced write: while the engine takes one
 entry, the next one gathers. A proposal promises nothing, so whoever wants a step in the log asks again after a while
-until the step's effect shows; for updates, `Proposer` does it.
+until the step's effect shows; for updates, `Proposer` does it. Each time, it waits twice as long: a log that is slow
+today does not get slower by what is asked of it again.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from coname.messages.replication_pb2 import KeyserverStep
 
 MAX_ENTRY_BYTES = 512 * 1024
 """How large a log entry grows before the next one is begun: applying one takes some tens of milliseconds."""
+
+MOST_DOUBLINGS = 4
+"""Of the time until a step is proposed again: from five seconds, as `coname init` has it, to a minute and a third."""
 
 _STEPS_TAG = b"\x0a"  # LogEntry.steps
 
@@ -48,7 +52,8 @@ class Proposer:
         self._retry = retry
         self._waiting: list[bytes] = []
         self._in_flight = False
-        self._wanted: dict[int, _Wanted] = {}
+        # by how often each was proposed again, each in order of time
+        self._wanted: tuple[dict[int, _Wanted], ...] = tuple({} for _ in range(MOST_DOUBLINGS + 1))
         self._again = Reevaluated(clock, self._retry_due, self._propose_again, self._not_proposed)
 
     def propose(self, step: KeyserverStep) -> None:
@@ -58,25 +63,29 @@ class Proposer:
     def want(self, step: KeyserverStep) -> None:
         """Propose `step`, and again at intervals until `forget` is called with its UID."""
         encoded = step.SerializeToString(deterministic=True)
-        self._wanted[step.UID] = _Wanted(encoded, self._clock.seconds())
+        first = self._wanted[0]
+        first[step.UID] = _Wanted(encoded, self._clock.seconds())
         self._enqueue(encoded)
-        if len(self._wanted) == 1:
+        if len(first) == 1:
             self._again.reevaluate()
 
     def forget(self, uid: int) -> None:
         """The step took effect, or nobody waits for it any more."""
-        self._wanted.pop(uid, None)
+        for wanted in self._wanted:
+            wanted.pop(uid, None)
 
     def hurry(self) -> None:
         """What was proposed may be lost: propose everything that is wanted once more, now."""
         now = self._clock.seconds()
-        for wanted in self._wanted.values():
-            wanted.proposed_at = now
-            self._enqueue(wanted.step)
+        for waiting in self._wanted:
+            for wanted in waiting.values():
+                wanted.proposed_at = now
+                self._enqueue(wanted.step)
 
     def stop(self) -> None:
         """Propose nothing any more."""
-        self._wanted.clear()
+        for wanted in self._wanted:
+            wanted.clear()
         self._waiting.clear()
         self._again.stop()
 
@@ -112,17 +121,24 @@ class Proposer:
         self._log.error("Steps could not be proposed again: {error}", error=error)
 
     def _retry_due(self) -> float | None:
-        oldest = next(iter(self._wanted.values()), None)
-        if oldest is None:
-            return None
         now = self._clock.seconds()
-        return max(oldest.proposed_at + self._retry, now) - now
+        oldest = [(times, next(iter(wanted.values()))) for times, wanted in enumerate(self._wanted) if wanted]
+        return min((max(self._due(times, one), now) - now for times, one in oldest), default=None)
+
+    def _due(self, times: int, wanted: _Wanted) -> float:
+        """When a step that was proposed again so often is proposed the next time."""
+        return wanted.proposed_at + self._retry * (1 << times)
 
     def _propose_again(self) -> None:
         now = self._clock.seconds()
-        due = [uid for uid, wanted in self._wanted.items() if wanted.proposed_at + self._retry <= now]
-        for uid in due:
-            wanted = self._wanted.pop(uid)
+        due = [
+            (times, uid)
+            for times, waiting in enumerate(self._wanted)
+            for uid, wanted in waiting.items()
+            if self._due(times, wanted) <= now
+        ]
+        for times, uid in due:
+            wanted = self._wanted[times].pop(uid)
             wanted.proposed_at = now
-            self._wanted[uid] = wanted  # to the end: the dictionary stays ordered by time
+            self._wanted[min(times + 1, MOST_DOUBLINGS)][uid] = wanted  # at the end: each stays ordered by time
             self._enqueue(wanted.step)

@@ -13,7 +13,9 @@ from twisted.python.failure import Failure
 from coname import errors
 from coname.config import ReplicaSettings, load_replica
 from coname.configuration.listen import Address, parse
-from coname.errors import ConameError, Misconfigured, NotPermitted, Unavailable, Unreachable
+from coname.engines import keeps_raft
+from coname.errors import ConameError, Misconfigured, NotPermitted, Refused, Unavailable, Unreachable
+from coname.keyserver.cluster import ALONE
 from coname.messages.cluster_pb2 import ClusterAnswer, ClusterError, ClusterRequest, ClusterStatus, ClusterStatusRequest
 from coname.messages.replication_pb2 import ReplicaChange
 from coname.protocols.replication_operator import OperatorSession, connect
@@ -28,6 +30,7 @@ def settings_of(path: Path) -> ReplicaSettings:
     """The replica that the file configures.
 
     :raises Misconfigured: with every mistake in it; or it keeps its log in etcd, where nobody can be asked.
+    :raises Refused: its log is that of one replica alone.
     """
     settings = load_replica(path, replicated=True)
     if settings.etcd is not None:
@@ -37,6 +40,8 @@ def settings_of(path: Path) -> ReplicaSettings:
                 "console (manhole): cluster(), cluster_add() and cluster_remove()"
             ]
         )
+    if not keeps_raft(settings):
+        raise Refused(ALONE)
     return settings
 
 

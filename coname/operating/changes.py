@@ -11,11 +11,12 @@ import click
 from coname.client.console.exits import Exit, UsageMistake
 from coname.client.console.report import Report
 from coname.errors import TimedOut, Unavailable, Unreachable
+from coname.keyserver.cluster_words import member_of, progress
 from coname.messages.cluster_pb2 import ClusterStatus
 from coname.messages.replication_pb2 import ReplicaChange
 from coname.messages.stored_pb2 import LEARNER, VOTER
 from coname.operating.options import config_option, json_option, replica_id, wait_option
-from coname.operating.words import document, member_of, progress
+from coname.operating.words import document
 
 LOOK_SECONDS = 0.5
 AGAIN_SECONDS = 2.0
@@ -32,8 +33,8 @@ TRIES = 15
 def add(description: Path, learner: bool, no_wait: bool, config: Path, as_json: bool) -> None:
     """Let the new replica join that DESCRIPTION describes: the replica.json that `coname cluster prepare` made.
 
-    It gets the log, or a copy of the database; once it has caught up, the next epoch's head announces that it signs, and
-    from the one after that on it does. Start it before or after. Interrupted, all of it goes on.
+    It gets the log, or a copy of the database; once it has caught up, the next epoch's head announces that it signs,
+    and from the one after that on it does. Start it before or after. Interrupted, all of it goes on.
     """
     from coname.configuration.preparing import read_description
 

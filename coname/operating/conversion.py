@@ -67,9 +67,7 @@ def _check(settings: ReplicaSettings) -> str:
         raise Refused(f"{log_folder(settings)} is there already: the realm was moved before")
     if settings.raft is None or not replicas[0].raft_addr:
         raise Misconfigured(
-            [
-                f"{settings.path}: raft_addr, raft_tls and initial_replicas[0].raft_addr are needed, where others reach it"
-            ]
+            [f"{settings.path}: raft_addr, raft_tls and initial_replicas[0].raft_addr are needed, to be reached at"]
         )
     return replicas[0].raft_addr
 

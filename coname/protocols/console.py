@@ -11,14 +11,18 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from inspect import getdoc, signature
 from io import StringIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console as Screen
 from rich.table import Column, Table
 
+from coname.configuration.preparing import read_description
 from coname.core.addresses import canonical
-from coname.errors import ConameError
+from coname.errors import ConameError, InvalidRequest
+from coname.keyserver.cluster_words import COLUMNS, remarks, rows
 from coname.messages.client_pb2 import Entry, Profile
+from coname.messages.replication_pb2 import ReplicaChange
 
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
@@ -49,6 +53,9 @@ class Console:
             self.status,
             self.epochs,
             self.verifiers,
+            self.cluster,
+            self.cluster_add,
+            self.cluster_remove,
             self.lookup,
             self.rotation,
             self.propose_epoch,
@@ -78,6 +85,36 @@ class Console:
             self._table(list(rows[0]), [row.values() for row in rows])
         else:
             self._say("no verifier is configured, is connected or has signed anything")
+
+    def cluster(self) -> None:
+        """Show the replicas of the realm, and what is going on with them."""
+        status = self._administration.cluster()
+        self._table(COLUMNS, rows(status))
+        for remark in remarks(status):
+            self._say(remark)
+
+    def cluster_add(self, description: str, learner: bool = False) -> None:
+        """Let a new replica join: cluster_add("/path/of/its/replica.json"), which coname cluster prepare made.
+
+        learner: it shall answer lookups, and never sign or vote.
+        """
+        realm, replica = read_description(Path(description))
+        if realm != self._administration.cluster().realm:
+            raise InvalidRequest(f"this is for the realm {realm!r}")
+        self._change(ReplicaChange(add=replica, learner=learner), replica.id)
+
+    def cluster_remove(self, replica: str) -> None:
+        """Let a replica take part no more: cluster_remove("20d9a3e8…"), its id as cluster() shows it."""
+        ids = [member.replica.id for member in self._administration.cluster().members]
+        found = [one for one in ids if replica and f"{one:016x}".startswith(replica.lower())]
+        if len(found) != 1:
+            raise InvalidRequest(f"{replica!r} is the id of {len(found) or 'no'} replicas")
+        self._change(ReplicaChange(remove=found[0]), found[0])
+
+    def _change(self, change: ReplicaChange, replica: int) -> None:
+        self._say("proposed")
+        told = f"replica {replica:016x}: the change has begun; cluster() shows how it goes on"
+        self._administration.changeReplicas(change).addCallbacks(lambda _: self._say(told), self._failed)
 
     def lookup(self, address: str) -> None:
         """Show what is registered for an address: lookup("alice@example.com")."""

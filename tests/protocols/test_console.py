@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from coname.errors import ConameError, Unavailable
+from coname.configuration.preparing import describe
+from coname.errors import ConameError, Refused, Unavailable
 from coname.interfaces import IAdministration
 from coname.keyserver.answers import Answer
-from coname.messages.client_pb2 import LookupRequest
+from coname.messages.client_pb2 import LookupRequest, PublicKey
+from coname.messages.cluster_pb2 import ClusterStatus
+from coname.messages.config_pb2 import Replica
+from coname.messages.replication_pb2 import ReplicaChange
+from coname.messages.stored_pb2 import JOINING, VOTER
 from coname.protocols.console import Console, tabulated
 from tests.protocols.realm import SmallKeyserver
 
@@ -29,6 +35,15 @@ class SmallAdministration:
         self.keyserver.register("alice@example.com", {"pgp": bytes(100), "ssh": bytes(7)})
         self.proposals: list[Deferred[int]] = []
         self.closed = 3
+        self.replicas = ClusterStatus(realm="realm.test", answered_by=0xAB << 56, leader=0xAB << 56, epoch=7)
+        self.replicas.members.add(role=VOTER, known=True, connected=True, in_log=True, votes=True).replica.CopyFrom(
+            Replica(id=0xAB << 56, raft_addr="ks1.test:9807")
+        )
+        self.replicas.members.add(role=JOINING, known=True, behind=-1).replica.CopyFrom(
+            Replica(id=0xCD << 56, raft_addr="ks2.test:9807")
+        )
+        self.changes: list[ReplicaChange] = []
+        self.takes_changes = True
 
     def status(self) -> Mapping[str, object]:
         return {"realm": "realm.test", "epoch": 7, "in rotation": self.keyserver.inRotation, "since": None}
@@ -39,6 +54,13 @@ class SmallAdministration:
 
     def verifiers(self) -> Sequence[Mapping[str, object]]:
         return [{"verifier": "1f", "connected": "no", "epochs behind": 3}][: self.closed]
+
+    def cluster(self) -> ClusterStatus:
+        return self.replicas
+
+    def changeReplicas(self, change: ReplicaChange) -> Deferred[None]:
+        self.changes.append(change)
+        return succeed(None) if self.takes_changes else fail(Refused("one change at a time"))
 
     def lookup(self, user_id: str) -> Answer:
         return self.keyserver.lookup(LookupRequest(user_id=user_id))
@@ -69,6 +91,48 @@ class Helpers(SynchronousTestCase):
         lines = self.printed.splitlines()
         self.assertEqual([line.split()[-1] for line in lines], ["realm.test", "7", "yes", "-"])
         self.assertEqual(len({line.rstrip().rindex(line.split()[-1]) for line in lines}), 1)
+
+    def test_cluster(self) -> None:
+        self.console.cluster()
+        head, voter, joining, remark = self.printed.splitlines()
+        self.assertEqual(head.split(), ["replica", "role", "address", "connected", "behind"])
+        self.assertEqual(voter.split()[1:], ["voter", "ks1.test:9807", "asked", "0", "leader"])
+        self.assertEqual(joining.split()[1:], ["joining", "ks2.test:9807", "no", "-"])
+        self.assertIn("is it running?", remark)
+
+    def test_a_replica_is_added_by_its_description(self) -> None:
+        new = Replica(id=5, public_keys=[PublicKey(ed25519=bytes(32))], raft_addr="ks3.test:9807")
+        path = Path(self.mktemp())
+        path.write_bytes(describe("realm.test", new))
+        self.console.helpers["cluster_add"](str(path))
+        self.assertEqual(self.administration.changes, [ReplicaChange(add=new)])
+        self.assertIn("the change has begun", self.printed)
+
+    def test_a_replica_of_another_realm_is_not_added(self) -> None:
+        new = Replica(id=5, public_keys=[PublicKey(ed25519=bytes(32))], raft_addr="ks3.test:9807")
+        path = Path(self.mktemp())
+        path.write_bytes(describe("other.test", new))
+        self.console.helpers["cluster_add"](str(path))
+        self.assertEqual(self.administration.changes, [])
+        self.assertIn("for the realm 'other.test'", self.printed)
+
+    def test_a_description_that_is_none(self) -> None:
+        self.console.helpers["cluster_add"]("/nowhere/replica.json")
+        self.assertIn("misconfigured: /nowhere/replica.json", self.printed)
+
+    def test_a_replica_is_removed_by_the_beginning_of_its_id(self) -> None:
+        self.console.helpers["cluster_remove"]("cd")
+        self.assertEqual(self.administration.changes, [ReplicaChange(remove=0xCD << 56)])
+
+    def test_an_id_of_nobody(self) -> None:
+        self.console.helpers["cluster_remove"]("ee")
+        self.assertEqual(self.administration.changes, [])
+        self.assertIn("the id of no replicas", self.printed)
+
+    def test_a_change_that_is_refused_says_why(self) -> None:
+        self.administration.takes_changes = False
+        self.console.helpers["cluster_remove"]("cd")
+        self.assertIn("refused: one change at a time", self.printed)
 
     def test_epochs(self) -> None:
         self.console.epochs()
