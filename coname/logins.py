@@ -33,5 +33,5 @@ def _oidc_routes(settings: ReplicaSettings, registrar: Registrar, reactor: Any) 
     def choose(domain: str) -> Provider | None:
         return next((provider for checker in checkers for provider in checker.for_domain(domain)), None)
 
-    keys = (derived_key(settings.vrf_secret, settings.realm, purpose) for purpose in (COOKIE_KEY, VOUCHER_KEY))
-    return oidc_routes(Logins(choose, Fetcher(reactor), settings.httpfront_url, *keys, now=time.time))
+    cookies, vouchers = (derived_key(settings.vrf_secret, settings.realm, each) for each in (COOKIE_KEY, VOUCHER_KEY))
+    return oidc_routes(Logins(choose, Fetcher(reactor), settings.httpfront_url, cookies, vouchers, time.time))
