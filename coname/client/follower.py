@@ -15,7 +15,7 @@ of `MAX_PAGE` changes: what was followed until then is kept, the rest comes next
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from coname.client import continuity
 from coname.client.lineage import Lineage
@@ -80,7 +80,7 @@ class Follower:
         return []
 
     async def refresh_if_old(self, realm: RealmConfig, servers: Servers, age: float) -> list[str]:
-        """As `refresh`, where the latest answer's epoch is `age` seconds old: there may be newer ones, signed by others."""
+        """As `refresh`, for a latest answer whose epoch is `age` seconds old: newer ones may be by other signers."""
         usual = times.to_seconds(realm.epoch_time_to_live) * SUSPICIOUS
         return await self.refresh(realm, servers, usual) if age > usual else []
 
@@ -94,14 +94,14 @@ class Follower:
         for _ in range(MAX_PAGES):
             newest = self._state.known_policy(realm).lineage.newest
             page = await self._page(realm, servers, newest, thorough and not followed)
-            followed += await self._follow_all(realm, page.changes)
+            followed += await self._follow(realm, page.changes)
             if not page.more or self._state.known_policy(realm).lineage.newest == newest:
                 break
         return followed
 
     async def announced(self, realm: RealmConfig, proof: LookupProof) -> bool:
         """Follow the change that the head of a verified answer announces. Returns whether there is one that is new."""
-        return await self._follow(realm, RatifiedHead(ratifications=proof.ratifications))
+        return await self._follow(realm, [RatifiedHead(ratifications=proof.ratifications)]) > 0
 
     @staticmethod
     async def _page(realm: RealmConfig, servers: Servers, newest: Epoch, thorough: bool) -> PolicyChanges:
@@ -113,13 +113,11 @@ class Follower:
         )
         return heard.value
 
-    async def _follow_all(self, realm: RealmConfig, changes: Iterable[RatifiedHead]) -> int:
-        return sum([await self._follow(realm, change) for change in changes])
-
-    async def _follow(self, realm: RealmConfig, change: RatifiedHead) -> bool:
+    async def _follow(self, realm: RealmConfig, changes: Sequence[RatifiedHead]) -> int:
+        """Follow them, and tell how many were new."""
         before = self._state.known_policy(realm).lineage
-        await once_free(realm, lambda: self._state.follow(realm, change))
-        return self._state.known_policy(realm).lineage.newest > before.newest
+        await once_free(realm, lambda: self._state.follow(realm, changes))
+        return self._state.known_policy(realm).lineage.count - before.count
 
 
 def _bounded(page: PolicyChanges) -> PolicyChanges:

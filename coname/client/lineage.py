@@ -86,6 +86,11 @@ class Lineage:
         """The epoch whose head announced the policy that is in force now."""
         return self.changes[-1].epoch if self.changes else self.since
 
+    @property
+    def count(self) -> int:
+        """How many changes were followed."""
+        return self.forgotten + len(self.changes)
+
     def led_to(self, epoch: Epoch) -> tuple[Change, ...]:
         """The changes before `epoch`, after which its policy was in force."""
         return tuple(change for change in self.changes if change.epoch < epoch)
@@ -158,7 +163,7 @@ class Lineage:
         change = Change(good_signatures(demanded, ratified))
         rollover.exchanged(realm, change.policy, change.epoch)
         kept = (*self.changes, change)[-MAX_KEPT:]
-        return replace(self, changes=kept, forgotten=self.forgotten + len(self.changes) + 1 - len(kept))
+        return replace(self, changes=kept, forgotten=self.count + 1 - len(kept))
 
 
 def begin(realm: RealmConfig) -> Lineage:

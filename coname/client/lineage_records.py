@@ -55,6 +55,7 @@ class LineageRecords:
 
     def __init__(self, records: IRecords) -> None:
         self._records = records
+        self._read: dict[str, tuple[bytes, Record]] = {}  # what was read last: it is asked for several times an answer
 
     def read(self, name: str, realm: RealmConfig) -> Record:
         """What is known, given the configuration as it is now.
@@ -64,7 +65,7 @@ class LineageRecords:
         :raises Misconfigured: it holds what the configuration no longer speaks of.
         """
         data, where = self._records.read(name), self._records.where(name)
-        known = None if data is None else decode(data, where)
+        known = None if data is None else self._decoded(name, data)
         if known is not None and known.lineage.changes and not realm.HasField("keyserver_auth"):
             raise Misconfigured(
                 [
@@ -75,6 +76,11 @@ class LineageRecords:
             )
         lineage = configured(None if known is None else known.lineage, realm)
         return Record(lineage, known.asked_at if known is not None and known.lineage is lineage else 0.0)
+
+    def _decoded(self, name: str, data: bytes) -> Record:
+        if name not in self._read or self._read[name][0] != data:
+            self._read[name] = data, decode(data, self._records.where(name))
+        return self._read[name][1]
 
     def write(self, name: str, record: Record) -> None:
         """Remember `record`, durably."""

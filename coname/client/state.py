@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from coname.client import files
@@ -86,22 +86,29 @@ class PinnedState:
         name = _policy_record(realm)
         return self._locked(realm, lambda: self._lineages.write(name, replace(self.known_policy(realm), asked_at=now)))
 
-    def follow(self, realm: RealmConfig, ratified: RatifiedHead) -> bool:
-        """Follow a change of the replicas' policy, and remember it. One that is known already changes nothing.
+    def follow(self, realm: RealmConfig, changes: Sequence[RatifiedHead]) -> bool:
+        """Follow changes of the replicas' policy, and remember them. What is known already changes nothing.
 
+        :param changes: oldest first.
         :returns: False as `observe` does.
-        :raises ProofInvalid: it is not to be followed; see `lineage` and, with the step "memory", `continuity`.
+        :raises ProofInvalid: one is not to be followed; see `lineage` and, with the step "memory", `continuity`. Those
+            before it were.
         """
-        return self._locked(realm, lambda: self._follow(realm, ratified))
+        return self._locked(realm, lambda: self._follow(realm, changes))
 
-    def _follow(self, realm: RealmConfig, ratified: RatifiedHead) -> None:
-        known = self.known_policy(realm)
-        lineage = known.lineage.follow(realm, ratified.ratifications)
-        if lineage is known.lineage:
-            return
-        head = lineage.changes[-1].head
-        follow(self.newest(realm), head, BEGINNING, asked=head.epoch)
-        self._lineages.write(_policy_record(realm), replace(known, lineage=lineage))
+    def _follow(self, realm: RealmConfig, changes: Sequence[RatifiedHead]) -> None:
+        known, newest = self.known_policy(realm), self.newest(realm)
+        lineage = known.lineage
+        try:
+            for ratified in changes:
+                longer = lineage.follow(realm, ratified.ratifications)
+                if longer is not lineage:
+                    head = longer.changes[-1].head
+                    follow(newest, head, BEGINNING, asked=head.epoch)
+                lineage = longer
+        finally:
+            if lineage is not known.lineage:
+                self._lineages.write(_policy_record(realm), replace(known, lineage=lineage))
 
     def policy_disagreement(self, realm: RealmConfig) -> Misconfigured:
         """What to say where the configuration pins a policy that was never followed."""
