@@ -87,11 +87,28 @@ class ProposerTests(SynchronousTestCase):
     def test_what_is_wanted_is_proposed_again_until_it_is_forgotten(self) -> None:
         self.proposer.want(KeyserverStep(UID=7))
         self.clock.advance(0)
-        self.clock.pump([5, 0, 5, 0])
+        self.clock.pump([5, 0, 10, 0])
         self.assertEqual(self.sizes(), [1, 1, 1])
         self.proposer.forget(7)
-        self.clock.pump([5, 0, 5, 0])
+        self.clock.pump([5, 0, 80, 0])
         self.assertEqual(self.sizes(), [1, 1, 1])
+
+    def test_each_time_after_twice_as_long_up_to_a_bound(self) -> None:
+        self.proposer.want(KeyserverStep(UID=7))
+        at: list[int] = []
+        for second in range(300):
+            before = len(self.sizes())
+            self.clock.advance(1)
+            self.clock.advance(0)
+            at += [second + 1] * (len(self.sizes()) - before)
+        self.assertEqual(at[1:], [5, 15, 35, 75, 155, 235])
+
+    def test_what_waits_longer_already_keeps_nobody_who_comes_later_waiting(self) -> None:
+        self.proposer.want(KeyserverStep(UID=1))
+        self.clock.pump([0, 5, 0, 1])
+        self.proposer.want(KeyserverStep(UID=2))
+        self.clock.pump([0, 5, 0])
+        self.assertEqual([[step.UID for step in entry.steps] for entry in self.log.proposed], [[1], [1], [2], [2]])
 
     def test_each_at_its_own_time(self) -> None:
         self.proposer.want(KeyserverStep(UID=1))
