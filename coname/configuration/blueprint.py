@@ -11,8 +11,9 @@ that clients accept an answer for: a realm may be down for most of it before loo
 is proposed again after five seconds: longer than any election of a leader takes, so that it seldom is proposed twice.
 
 **The original's programs** know no field from 100 up, and refuse a file with one. So, for the suite of 2017, none is
-written: no domains, limits, manhole, list of verifiers, names of signers, nor the verification policy that HKP answers
-under. For RFC 9381, which they could not speak anyway, they are.
+written: no domains, limits, manhole, list of verifiers, names of signers, further replicas' addresses, what follows a
+change of the replicas, nor the verification policy that HKP answers under. For RFC 9381, which they could not speak
+anyway, they are.
 """
 
 from __future__ import annotations
@@ -145,6 +146,10 @@ class Blueprint:
             vrf_suite=self.suite,
         )
         if self.ours:
+            realm.keyserver_auth.CopyFrom(replica_policy(self._replicas()))  # what follows a change of the replicas
+            for number in range(1, self.options.replicas):
+                realm.addrs.append(self._reach("public", number))
+                realm.URLs.append(f"https://{self._reach('httpfront', number)}")
             for kind, keys in (("replica", self.replica_keys), ("verifier", self.verifier_keys)):
                 for number, key in enumerate(keys, start=1):
                     realm.signer_names[key.key_id] = f"{kind} {number}"

@@ -16,7 +16,8 @@ from coname.configuration.keys import read_vrf_secret
 from coname.core import vrf
 from coname.core.hashes import key_id
 from coname.core.quorums import replica_policy
-from coname.errors import Misconfigured
+from coname.core.rollover import followed
+from coname.errors import Misconfigured, ProofInvalid
 from coname.messages import config_pb2 as pb
 from coname.messages.client_pb2 import AuthorizationPolicy
 
@@ -132,4 +133,9 @@ def _verification_policy(
     if not config.HasField("verification_policy"):
         return fallback
     check_policy(config.verification_policy, findings)
+    if fallback is not None:
+        try:
+            followed(config.verification_policy, fallback, fallback)
+        except ProofInvalid as error:
+            findings.warn(f"{error}: when replicas come and go, neither HKP nor clients with this policy can follow")
     return config.verification_policy

@@ -19,9 +19,9 @@ from coname.configuration.defaults import with_defaults
 from coname.configuration.init import InitOptions
 from coname.configuration.listen import Address
 from coname.core.quorums import replica_policy
-from coname.core.signatures import SigningKey
+from coname.core.signatures import SigningKey, public_key_message
 from coname.errors import Misconfigured
-from coname.messages.client_pb2 import UpdateRequest
+from coname.messages.client_pb2 import AuthorizationPolicy, UpdateRequest
 from coname.messages.config_pb2 import RFC9381, Limits
 from tests.configuration.realms import NOW, RealmCase, original, put
 
@@ -272,6 +272,14 @@ class MistakeTests(RealmCase):
             put(keyserver_config__verification_policy={"quorum": {"threshold": 1, "candidates": [5]}})
         )
         self.assertIn("names 5, of which public_keys has no key", mistakes[0])
+
+    def test_verification_policy_in_which_the_replicas_are_not_found(self) -> None:
+        key = SigningKey.generate()
+        policy = AuthorizationPolicy(public_keys={key.key_id: public_key_message(key.public)})
+        policy.quorum.threshold = 1
+        policy.quorum.candidates.append(key.key_id)
+        self.edit(put(keyserver_config__verification_policy=json.loads(MessageToJson(policy))))
+        self.assertIn("nor clients with this policy can follow", " ".join(self.load().warnings))
 
     def test_verification_policy_without_a_quorum(self) -> None:
         self.one(put(keyserver_config__verification_policy={}), "keyserver_config.verification_policy.quorum: missing")

@@ -22,6 +22,8 @@ from coname.configuration.findings import Findings
 from coname.configuration.init import InitOptions, Layout, initialise
 from coname.core import vrf
 from coname.core.quorums import replica_policy, satisfied
+from coname.core.rollover import exchanged
+from coname.core.types import Epoch
 from coname.errors import Misconfigured
 from coname.messages.config_pb2 import RFC9381, Config, ReplicaConfig, VerifierConfig
 from tests.configuration.realms import NOW, RealmCase, original
@@ -136,6 +138,14 @@ class LargeTests(LayoutCase):
         self.assertEqual(config.keyserver_config.initial_replicas[1].raft_addr, "keys.example.com:9817")
         realm = load_client(self.layout.client).realms[0]
         self.assertEqual((realm.addr, realm.URL), ("keys.example.com:4625", "https://keys.example.com:25519"))
+        self.assertEqual(list(realm.addrs), ["keys.example.com:4635", "keys.example.com:4645"])
+        self.assertEqual(list(realm.URLs), ["https://keys.example.com:25529", "https://keys.example.com:25539"])
+
+    def test_clients_can_follow_a_change_of_the_replicas(self) -> None:
+        realm = load_client(self.layout.client).realms[0]
+        self.assertEqual(realm.keyserver_auth, replica_policy(self.replica().keyserver_config.initial_replicas))
+        changed = exchanged(realm, realm.keyserver_auth, Epoch(5))
+        self.assertEqual(changed.verification_policy, realm.verification_policy)
 
     def test_console_stays_on_loopback(self) -> None:
         self.assertEqual(self.replica(1).manhole.addr, "127.0.0.1:25532")
