@@ -135,7 +135,7 @@ class RealmConfig(_message.Message):
     def __init__(self, RealmName: _Optional[str] = ..., domains: _Optional[_Iterable[str]] = ..., addr: _Optional[str] = ..., URL: _Optional[str] = ..., VRFPublic: _Optional[bytes] = ..., verification_policy: _Optional[_Union[_client_pb2.AuthorizationPolicy, _Mapping]] = ..., epoch_time_to_live: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., tree_nonce: _Optional[bytes] = ..., client_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., vrf_suite: _Optional[_Union[VRFSuite, str]] = ..., signer_names: _Optional[_Mapping[int, str]] = ..., keyserver_auth: _Optional[_Union[_client_pb2.AuthorizationPolicy, _Mapping]] = ..., addrs: _Optional[_Iterable[str]] = ..., URLs: _Optional[_Iterable[str]] = ..., keyserver_auth_since: _Optional[int] = ...) -> None: ...
 
 class ReplicaConfig(_message.Message):
-    __slots__ = ("keyserver_config", "replica_id", "signing_key_id", "public_addr", "public_tls", "verifier_addr", "verifier_tls", "hkp_addr", "hkp_tls", "httpfront_addr", "httpfront_tls", "raft_addr", "raft_tls", "leveldb_path", "raft_heartbeat", "lagging_verifier_scan", "client_timeout", "limits", "manhole", "joining", "httpfront_url", "known_replicas", "etcd")
+    __slots__ = ("keyserver_config", "replica_id", "signing_key_id", "public_addr", "public_tls", "verifier_addr", "verifier_tls", "hkp_addr", "hkp_tls", "httpfront_addr", "httpfront_tls", "raft_addr", "raft_tls", "leveldb_path", "raft_heartbeat", "lagging_verifier_scan", "client_timeout", "limits", "manhole", "joining", "httpfront_url", "known_replicas", "client_cert_addr", "etcd")
     KEYSERVER_CONFIG_FIELD_NUMBER: _ClassVar[int]
     REPLICA_ID_FIELD_NUMBER: _ClassVar[int]
     SIGNING_KEY_ID_FIELD_NUMBER: _ClassVar[int]
@@ -158,6 +158,7 @@ class ReplicaConfig(_message.Message):
     JOINING_FIELD_NUMBER: _ClassVar[int]
     HTTPFRONT_URL_FIELD_NUMBER: _ClassVar[int]
     KNOWN_REPLICAS_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_CERT_ADDR_FIELD_NUMBER: _ClassVar[int]
     ETCD_FIELD_NUMBER: _ClassVar[int]
     keyserver_config: KeyserverConfig
     replica_id: int
@@ -181,8 +182,9 @@ class ReplicaConfig(_message.Message):
     joining: bool
     httpfront_url: str
     known_replicas: _containers.RepeatedCompositeFieldContainer[Replica]
+    client_cert_addr: str
     etcd: EtcdConfig
-    def __init__(self, keyserver_config: _Optional[_Union[KeyserverConfig, _Mapping]] = ..., replica_id: _Optional[int] = ..., signing_key_id: _Optional[str] = ..., public_addr: _Optional[str] = ..., public_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., verifier_addr: _Optional[str] = ..., verifier_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., hkp_addr: _Optional[str] = ..., hkp_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., httpfront_addr: _Optional[str] = ..., httpfront_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., raft_addr: _Optional[str] = ..., raft_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., leveldb_path: _Optional[str] = ..., raft_heartbeat: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., lagging_verifier_scan: _Optional[int] = ..., client_timeout: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., manhole: _Optional[_Union[ManholeConfig, _Mapping]] = ..., joining: _Optional[bool] = ..., httpfront_url: _Optional[str] = ..., known_replicas: _Optional[_Iterable[_Union[Replica, _Mapping]]] = ..., etcd: _Optional[_Union[EtcdConfig, _Mapping]] = ...) -> None: ...
+    def __init__(self, keyserver_config: _Optional[_Union[KeyserverConfig, _Mapping]] = ..., replica_id: _Optional[int] = ..., signing_key_id: _Optional[str] = ..., public_addr: _Optional[str] = ..., public_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., verifier_addr: _Optional[str] = ..., verifier_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., hkp_addr: _Optional[str] = ..., hkp_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., httpfront_addr: _Optional[str] = ..., httpfront_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., raft_addr: _Optional[str] = ..., raft_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., leveldb_path: _Optional[str] = ..., raft_heartbeat: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., lagging_verifier_scan: _Optional[int] = ..., client_timeout: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., manhole: _Optional[_Union[ManholeConfig, _Mapping]] = ..., joining: _Optional[bool] = ..., httpfront_url: _Optional[str] = ..., known_replicas: _Optional[_Iterable[_Union[Replica, _Mapping]]] = ..., client_cert_addr: _Optional[str] = ..., etcd: _Optional[_Union[EtcdConfig, _Mapping]] = ...) -> None: ...
 
 class EtcdConfig(_message.Message):
     __slots__ = ("endpoints", "prefix", "authority", "certificate", "key_id", "username", "password_id", "compacted_by_others", "accepted_cluster", "begin_after")
@@ -313,22 +315,26 @@ class RegistrationPolicy(_message.Message):
     def __init__(self, insecure_skip_email_proof: _Optional[bool] = ..., email_proof_by_dkim: _Optional[_Union[EmailProofByDKIM, _Mapping]] = ..., email_proof_by_client_cert: _Optional[_Union[EmailProofByClientCert, _Mapping]] = ..., email_proof_by_oidc: _Optional[_Union[EmailProofByOIDC, _Mapping]] = ..., email_proof_by_saml: _Optional[_Union[EmailProofBySAML, _Mapping]] = ...) -> None: ...
 
 class EmailProofByDKIM(_message.Message):
-    __slots__ = ("allowed_domains", "to_addr", "subject_prefix")
+    __slots__ = ("allowed_domains", "to_addr", "subject_prefix", "dns_servers")
     ALLOWED_DOMAINS_FIELD_NUMBER: _ClassVar[int]
     TO_ADDR_FIELD_NUMBER: _ClassVar[int]
     SUBJECT_PREFIX_FIELD_NUMBER: _ClassVar[int]
+    DNS_SERVERS_FIELD_NUMBER: _ClassVar[int]
     allowed_domains: _containers.RepeatedScalarFieldContainer[str]
     to_addr: str
     subject_prefix: str
-    def __init__(self, allowed_domains: _Optional[_Iterable[str]] = ..., to_addr: _Optional[str] = ..., subject_prefix: _Optional[str] = ...) -> None: ...
+    dns_servers: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, allowed_domains: _Optional[_Iterable[str]] = ..., to_addr: _Optional[str] = ..., subject_prefix: _Optional[str] = ..., dns_servers: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class EmailProofByClientCert(_message.Message):
-    __slots__ = ("allowed_domains", "ca_cert")
+    __slots__ = ("allowed_domains", "ca_cert", "crl_file")
     ALLOWED_DOMAINS_FIELD_NUMBER: _ClassVar[int]
     CA_CERT_FIELD_NUMBER: _ClassVar[int]
+    CRL_FILE_FIELD_NUMBER: _ClassVar[int]
     allowed_domains: _containers.RepeatedScalarFieldContainer[str]
     ca_cert: bytes
-    def __init__(self, allowed_domains: _Optional[_Iterable[str]] = ..., ca_cert: _Optional[bytes] = ...) -> None: ...
+    crl_file: str
+    def __init__(self, allowed_domains: _Optional[_Iterable[str]] = ..., ca_cert: _Optional[bytes] = ..., crl_file: _Optional[str] = ...) -> None: ...
 
 class OIDCConfig(_message.Message):
     __slots__ = ("allowed_domains", "discovery_url", "issuer", "clientID", "validity", "scope", "client_secret_id")
@@ -355,18 +361,26 @@ class EmailProofByOIDC(_message.Message):
     def __init__(self, oidc_config: _Optional[_Iterable[_Union[OIDCConfig, _Mapping]]] = ...) -> None: ...
 
 class EmailProofBySAML(_message.Message):
-    __slots__ = ("allowed_domains", "idp_metadata_url", "consumer_service_url", "service_provider_tls", "validity")
+    __slots__ = ("allowed_domains", "idp_metadata_url", "consumer_service_url", "service_provider_tls", "validity", "idp_metadata_file", "idp_entity_id", "entity_id", "email_attribute")
     ALLOWED_DOMAINS_FIELD_NUMBER: _ClassVar[int]
     IDP_METADATA_URL_FIELD_NUMBER: _ClassVar[int]
     CONSUMER_SERVICE_URL_FIELD_NUMBER: _ClassVar[int]
     SERVICE_PROVIDER_TLS_FIELD_NUMBER: _ClassVar[int]
     VALIDITY_FIELD_NUMBER: _ClassVar[int]
+    IDP_METADATA_FILE_FIELD_NUMBER: _ClassVar[int]
+    IDP_ENTITY_ID_FIELD_NUMBER: _ClassVar[int]
+    ENTITY_ID_FIELD_NUMBER: _ClassVar[int]
+    EMAIL_ATTRIBUTE_FIELD_NUMBER: _ClassVar[int]
     allowed_domains: _containers.RepeatedScalarFieldContainer[str]
     idp_metadata_url: str
     consumer_service_url: str
     service_provider_tls: TLSConfig
     validity: _client_pb2.Duration
-    def __init__(self, allowed_domains: _Optional[_Iterable[str]] = ..., idp_metadata_url: _Optional[str] = ..., consumer_service_url: _Optional[str] = ..., service_provider_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., validity: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ...) -> None: ...
+    idp_metadata_file: str
+    idp_entity_id: str
+    entity_id: str
+    email_attribute: str
+    def __init__(self, allowed_domains: _Optional[_Iterable[str]] = ..., idp_metadata_url: _Optional[str] = ..., consumer_service_url: _Optional[str] = ..., service_provider_tls: _Optional[_Union[TLSConfig, _Mapping]] = ..., validity: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., idp_metadata_file: _Optional[str] = ..., idp_entity_id: _Optional[str] = ..., entity_id: _Optional[str] = ..., email_attribute: _Optional[str] = ...) -> None: ...
 
 class VerifierConfig(_message.Message):
     __slots__ = ("id", "signing_key_id", "realm", "tls", "keyserver_addr", "initial_keyserver_auth", "tree_nonce", "leveldb_path", "require_transcripts", "clock_tolerance", "sign_within", "evidence_folder", "metrics_addr")
