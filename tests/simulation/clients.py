@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.python.failure import Failure
@@ -117,6 +117,19 @@ class Client:
         self._later()
 
 
+class _Attempt(NamedTuple):
+    """A replica in one of its lives, and whose signatures it was asked for."""
+
+    host: Host
+    life: int
+    quorum: QuorumExpr
+
+    @property
+    def source(self) -> tuple[int, int]:
+        """What an answer is from."""
+        return (self.host.id, self.life)
+
+
 class _Asking:
     """One request, until it is answered or given up: to one replica after another."""
 
@@ -126,7 +139,6 @@ class _Asking:
         self._user = user
         self._write = write
         self._request = request
-        self._asked = QuorumExpr()
         self._attempts = 0
         self._over = False
         self._begun = self._simulation.clock.seconds()
@@ -160,37 +172,37 @@ class _Asking:
         else:
             request = UpdateRequest.FromString(self._request)
             request.lookup_parameters.quorum_requirement.CopyFrom(self._client.quorum)
-            self._asked = request.lookup_parameters.quorum_requirement
             asked = host.update(request)
-        life = host.lives
+        asking = _Attempt(host, host.lives, self._client.quorum)
         asked.addCallbacks(
-            lambda answer: self._answered(answer.protobuf(), host, life),
-            lambda failure: self._answered(failure, host, life),
+            lambda answer: self._answered(answer.protobuf(), asking),
+            lambda failure: self._answered(failure, asking),
         ).addErrback(lambda failure: self._simulation.fail(failure.value))
 
-    def _answered(self, answer: bytes | Failure, host: Host, life: int) -> None:
+    def _answered(self, answer: bytes | Failure, asking: _Attempt) -> None:
+        host = asking.host
         if isinstance(answer, Failure) and answer.check(Corrupt, InvalidRequest):
             self._simulation.fail(Violation(f"replica {host.id} answers: {answer.value!r}"))
         delay = self._simulation.network.weather.delay(self._simulation.chance)
         changes = host.policy_changes(self._client.lineage.newest)
         if self._simulation.chance.random() >= self._simulation.network.weather.loss:
-            self._simulation.clock.callLater(delay, self._hear, answer, changes, host, life)
+            self._simulation.clock.callLater(delay, self._hear, answer, changes, asking)
 
-    def _hear(self, answer: bytes | Failure, changes: Sequence[RatifiedHead], host: Host, life: int) -> None:
+    def _hear(self, answer: bytes | Failure, changes: Sequence[RatifiedHead], asking: _Attempt) -> None:
         if self._over:
             return
         self._client.follow(changes)
         if isinstance(answer, Failure):
-            self._refused(answer.value or AssertionError(answer), host)
+            self._refused(answer.value or AssertionError(answer), asking.host)
             return
         proof = LookupProof.FromString(answer)
-        if self._write is not None and self._asked != self._client.realm_of(proof).verification_policy.quorum:
+        if self._write is not None and asking.quorum != self._client.realm_of(proof).verification_policy.quorum:
             self.attempt()  # it is of an epoch with other replicas than those whose signatures were asked for
             return
         try:
-            self._learn(proof, host, life)
+            self._learn(proof, asking)
         except ProofInvalid as error:
-            raise Violation(f"replica {host.id} gives a wrong proof: {error}") from error
+            raise Violation(f"replica {asking.host.id} gives a wrong proof: {error}") from error
         self._finish()
 
     def _refused(self, error: BaseException, host: Host) -> None:
@@ -205,18 +217,20 @@ class _Asking:
         self._client.learnt(self._user, self._write.content[0])
         self._finish()
 
-    def _learn(self, proof: LookupProof, host: Host, life: int) -> None:
+    def _learn(self, proof: LookupProof, asking: _Attempt) -> None:
         simulation, user_id = self._simulation, owner(self._user).user_id
         verified = self._client.verify(user_id, proof)
         now, content = simulation.clock.seconds(), content_of(proof.entry)
         shown = (content[0], content[1].hex()[:8]) if content else "nothing"
-        simulation.say(f"client {self._client.number} hears from {host.id}: {user_id} {shown} in {verified.epoch}")
+        simulation.say(
+            f"client {self._client.number} hears from {asking.host.id}: {user_id} {shown} in {verified.epoch}"
+        )
         if content is not None:
             self._client.learnt(self._user, content[0])
         if self._write is not None:
             self._write.ended, self._write.epoch = now, int(verified.epoch)
         simulation.history.reads.append(
-            Read(self._client.number, (host.id, life), user_id, int(verified.epoch), content, self._begun, now)
+            Read(self._client.number, asking.source, user_id, int(verified.epoch), content, self._begun, now)
         )
         simulation.happened["lookup" if self._write is None else "update"] += 1
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from twisted.internet.defer import Deferred
 
-from coname.core.types import Epoch
-from coname.interfaces import Put
+from coname.core.types import Epoch, KeyId
+from coname.interfaces import ILogMembership, Put
 from coname.keyserver import tables
 from coname.keyserver.admission import Admitted
 from coname.keyserver.machine import Applied
 from coname.keyserver.proposals import new_uid
-from coname.keyserver.replica import Replica
+from coname.keyserver.replica import Parts, Replica
 from coname.messages.client_pb2 import SignedEpochHead
 from coname.messages.replication_pb2 import KeyserverStep
 from coname.messages.stored_pb2 import EpochRecord
+from tests.simulation.disks import DiskFull
 from tests.simulation.host import Host
 
 
@@ -58,3 +61,57 @@ class SyncsNothing(Host):
         async def _write(self, applied: Applied, log_bytes: int) -> None:
             await self._parts.run_in_thread(self._parts.store.write, applied.writes, False)
             self._parts.log.applied(applied.index)
+
+
+class IgnoresFullDisks(Host):
+    """What could not be written is taken for written."""
+
+    class kind(Replica):
+        async def _write(self, applied: Applied, log_bytes: int) -> None:
+            with suppress(DiskFull):
+                await super()._write(applied, log_bytes)
+
+
+class PoliciesMove(Host):
+    """One replica judges epochs by the policy of the one before, or after."""
+
+    by = 0
+
+    def _parts(self) -> Parts:
+        parts = super()._parts()
+        if self.id == 2:
+            members = parts.machine.members
+            policy = members.policy
+            members.policy = lambda epoch: policy(Epoch(epoch + self.by))  # type: ignore[method-assign]
+        return parts
+
+
+class PoliciesTooEarly(PoliciesMove):
+    """A new policy is applied an epoch early at one replica."""
+
+    by = 1
+
+
+class PoliciesTooLate(PoliciesMove):
+    """A new policy is applied an epoch late at one replica."""
+
+    by = -1
+
+
+class SignsUnasked(Host):
+    """Who is a learner still, or no replica any more, signs what it has."""
+
+    class kind(Replica):
+        def __init__(self, parts: Parts) -> None:
+            super().__init__(parts)
+            self._epochs.signer = lambda epoch: KeyId(parts.replica)  # type: ignore[method-assign]
+
+
+class HastySteward(Host):
+    """Whoever leads changes the log's members whether or not the change before is committed, if the core lets it."""
+
+    class kind(Replica):
+        def __init__(self, parts: Parts) -> None:
+            super().__init__(parts)
+            members = ILogMembership(parts.log)
+            members.changedAt = lambda: 0  # type: ignore[method-assign]

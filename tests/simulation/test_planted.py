@@ -55,3 +55,27 @@ class PlantedTests(SynchronousTestCase):
 
     def test_a_log_that_is_forgotten_too_early(self) -> None:
         self.check("does not fit to a database", host=planted.SyncsNothing)
+
+    def test_two_changes_of_membership_at_once(self) -> None:
+        self.check("which may yet go", core=planted_cores.ChangesTwoAtOnce, host=planted.HastySteward)
+
+    def test_a_learner_that_counts_in_a_majority(self) -> None:
+        self.check("is committed, and durable on", core=planted_cores.CountsLearners)
+
+    def test_a_removed_replica_whose_vote_counts(self) -> None:
+        self.check("with the votes of", core=planted_cores.CountsVotesOfRemoved)
+
+    def test_a_backup_that_takes_part(self) -> None:
+        self.check("does not find out", core=planted_cores.TrustsItsStorage)
+
+    def test_a_policy_an_epoch_early_at_one_replica(self) -> None:
+        self.check("comes to other writes", host=planted.PoliciesTooEarly)
+
+    def test_a_policy_an_epoch_late_at_one_replica(self) -> None:
+        self.check("comes to other writes", host=planted.PoliciesTooLate)
+
+    def test_a_signature_that_nobody_asked_for(self) -> None:
+        self.check("and was not asked to", host=planted.SignsUnasked)
+
+    def test_a_full_disk_that_is_ignored(self) -> None:
+        self.check("for applied, and its database holds", host=planted.IgnoresFullDisks)

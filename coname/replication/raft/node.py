@@ -82,9 +82,9 @@ class Node:
         self.timeout = self._random.randrange(self.settings.election_ticks, 2 * self.settings.election_ticks)
 
     def hasten_timer(self) -> None:
-        """Wait for less than half of the shortest time, and still for one that differs from the others'."""
+        """Wait for half of the shortest time at most, and still for one that differs from the others'."""
         self.quiet = 0
-        self.timeout = self._random.randrange(1, max(2, self.settings.election_ticks // 2))
+        self.timeout = self._random.randint(1, max(2, self.settings.election_ticks // 2))
 
     def follow(self, term: int, leader: int = 0) -> None:
         """Be a follower, in this term or a newer one."""

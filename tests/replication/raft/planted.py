@@ -87,6 +87,34 @@ class CountsLearnersVotes(Core):
             super()._count(voter, granted)
 
 
+class CountsVotesOfRemoved(Core):
+    """Who was a member once is asked for its vote, which counts as that of a voter who has not answered."""
+
+    class elections(Elections):
+        def _ask(self, *, trial: bool, forced: bool) -> None:
+            super()._ask(trial=trial, forced=forced)
+            if self._node.messages_after:
+                asked = self._node.messages_after[-1]
+                for other in self._removed():
+                    self._node.send(other, vote_request=asked.vote_request)
+
+        def _removed(self) -> set[int]:
+            ever = {id for _, membership in self._node.memberships._history for id in membership.ids}
+            return ever - set(self._node.membership.ids)
+
+        def _count(self, voter: int, granted: bool) -> None:
+            missing = [other for other in self._node.membership.voters if other not in self._votes]
+            if granted and voter in self._removed() and missing:
+                voter = missing[0]
+            super()._count(voter, granted)
+
+    def receive(self, message: RaftMessage) -> None:
+        if message.HasField("vote_answer") and message.sender not in self.membership:
+            self._elections.answered(message)
+            return
+        super().receive(message)
+
+
 class CountsItsUnstoredEntries(Core):
     """A leader takes its own copy for granted."""
 

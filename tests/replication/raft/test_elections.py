@@ -41,6 +41,16 @@ class ElectionTests(SynchronousTestCase):
         cluster.tick(5, 2, 3)
         self.assertEqual({cluster[id].core.role for id in (2, 3)}, {Role.LEADER, Role.FOLLOWER})
 
+    def test_however_short_the_timeout_is_they_do_not_ask_at_the_same_time_for_ever(self) -> None:
+        for ticks in (2, 3, 5, 8):
+            cluster = Cluster(4, election_ticks=ticks)
+            cluster.isolate(4)
+            for id in (1, 2):
+                cluster[id].core._node.timeout = 15
+            cluster.tick(15, 1, 2)
+            cluster.tick(60, 1, 2, 3)
+            self.assertEqual(len(cluster.leaders()), 1)
+
     def test_a_minority_elects_nobody(self) -> None:
         cluster = Cluster(5)
         cluster.isolate(1, 2)
