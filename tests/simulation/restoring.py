@@ -65,7 +65,8 @@ class Restoring:
         host.put_back(backup)
         loses = host.lost is not None and host.lost.newest() > backup.newest()
         await operator.pause(self._chance.random())
-        host.start()
+        if not host.running:
+            host.start()
         found = await operator.until(lambda: host.restored, RECOGNISED_SECONDS)
         if loses and not found:
             raise Violation(f"replica {host.id} was put back to a backup, and does not find out")
