@@ -4,6 +4,7 @@ the changes of the replicas' policy that a proof may need."""
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TypeVar
 
 from google.protobuf import json_format
@@ -18,20 +19,34 @@ MAX_PROOF_BYTES = 8 * 1024 * 1024
 """The largest file or answer that is read: twice what gRPC takes, for JSON's base64."""
 
 
-def parse_proof(data: bytes) -> LookupProof:
+@dataclass(frozen=True)
+class Stored:
+    """What a file holds.
+
+    :ivar changes: of the replicas' policy, which led to the one that the proof is judged by; none in a bare proof.
+    """
+
+    proof: LookupProof
+    changes: PolicyChanges
+
+
+def parse_proof(data: bytes) -> Stored:
     """The proof in `data`, in either form, or in the document that ``coname lookup --json`` prints.
 
     :raises ProofInvalid: step "form": it is none of them.
     """
+    none = PolicyChanges()
     if not data.lstrip().startswith(b"{"):
-        return proof_from_binary(data)
+        return Stored(proof_from_binary(data), none)
     try:
         content = json.loads(data)
     except (ValueError, RecursionError):
         # A proof in binary form holds hashes, hence is hardly ever JSON; its first bytes may well look like it.
-        return proof_from_binary(data) if _is_binary(data) else proof_from_json(data)
-    within = content.get("proof") if "schema" in content else None  # no field of a proof has either name
-    return proof_from_json(data if within is None else json.dumps(within).encode())
+        return Stored(proof_from_binary(data) if _is_binary(data) else proof_from_json(data), none)
+    if "schema" not in content or content.get("proof") is None:  # no field of a proof has either name
+        return Stored(proof_from_json(data), none)
+    changes = json.dumps(content.get("policy_changes") or {}).encode()
+    return Stored(proof_from_json(json.dumps(content["proof"]).encode()), changes_from_json(changes))
 
 
 def _is_binary(data: bytes) -> bool:

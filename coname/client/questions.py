@@ -21,15 +21,15 @@ from coname.client.follower import Follower
 from coname.client.hearing import of_another, retold
 from coname.client.identity import Pending
 from coname.client.interfaces import ITransport
-from coname.client.lineage import Change, Lineage
+from coname.client.judging import judged
+from coname.client.lineage import Lineage
 from coname.client.missing import missing_signatures
-from coname.client.results import Outcome, Result
+from coname.client.results import Result
 from coname.client.servers import Server, Servers
 from coname.client.signers import naming
 from coname.client.state import PinnedState
 from coname.client.waiting import once_free
-from coname.core import heads, rollover
-from coname.core.lookup import verify_lookup
+from coname.core import rollover
 from coname.core.types import Epoch
 from coname.errors import ConameError, ProofInvalid, QuorumUnmet, TimedOut
 from coname.messages.client_pb2 import EmailProof, LookupProof
@@ -190,20 +190,10 @@ class Questions:
 
     def _checked(self, question: Question, lineage: Lineage | None, proof: LookupProof) -> Result:
         """`proof`, verified."""
-        now = self._clock()
-        realm = question.realm if lineage is None else _demanded(question.realm, lineage, proof)
-        verified = verify_lookup(realm, question.user_id, proof, now)
-        if question.epoch and verified.epoch != question.epoch:
-            raise ProofInvalid(
-                "epoch", f"the answer is for epoch {verified.epoch}; epoch {question.epoch} was asked for"
-            )
-        steps, changes = verified.steps, tuple[Change, ...]()
-        if lineage is not None:
-            lineage.check_head(verified.head)
-            changes = lineage.led_to(verified.epoch)
-            steps = (*steps, (rollover.STEP, lineage.describe(verified.epoch)))
-        outcome = Outcome.ABSENT if verified.entry is None else Outcome.PRESENT
-        return Result(question.asked, realm, proof, verified, steps, outcome, now, changes)
+        result = judged(question.realm, lineage, question.asked, question.user_id, proof, self._clock())
+        if question.epoch and result.epoch != question.epoch:
+            raise ProofInvalid("epoch", f"the answer is for epoch {result.epoch}; epoch {question.epoch} was asked for")
+        return result
 
     async def _remembered(self, question: Question, lineage: Lineage | None, result: Result, floor: Epoch) -> Result:
         """`result`, which fits the memory, and is in it now."""
@@ -224,15 +214,6 @@ class Questions:
                 transport = Servers([Server(realm.RealmName, transport)])
             self._servers[realm.RealmName] = transport
         return self._servers[realm.RealmName]
-
-
-def _demanded(realm: RealmConfig, lineage: Lineage, proof: LookupProof) -> RealmConfig:
-    """What `proof` must satisfy, being for the epoch that it says."""
-    try:
-        epoch = heads.parse(proof.ratifications[0].head).epoch
-    except (IndexError, ProofInvalid):
-        return lineage.realm_now(realm)  # it does not verify anyway, and its first mistake is the one to be told
-    return lineage.realm_of(realm, epoch)
 
 
 def _for_want_of_signatures(error: ConameError) -> bool:

@@ -39,12 +39,12 @@ Tree = dict[bytes, bytes]
 
 @dataclass
 class ClosedEpoch:
-    """What one epoch holds: entries and profiles by index, and its head."""
+    """What one epoch holds: entries and profiles by index, its head, and who the replicas were when it was closed."""
 
     entries: Tree
     profiles: Tree
     head: bytes
-    signers: list[SigningKey]
+    signers: list[SigningKey] = field(default_factory=list)
 
 
 @dataclass
@@ -176,7 +176,7 @@ class Realm:
         index, index_proof = self.vrf.prove(self.secret, user_id.encode())
         proof = LookupProof(user_id=user_id, index=index, index_proof=index_proof)
         proof.tree_proof.CopyFrom(_tree_proof(epoch.entries, index))
-        proof.ratifications.extend(self.sign(epoch.head, epoch.signers))
+        proof.ratifications.extend(self.sign(epoch.head))
         if index in epoch.entries:
             proof.entry, proof.profile = epoch.entries[index], epoch.profiles[index]
         return proof

@@ -210,6 +210,7 @@ class Json(CommandCase):
                 "version": 0,
                 "keys": {"ssh": "a2V5"},
                 "warnings": [],
+                "notes": [],
             },
         )
 

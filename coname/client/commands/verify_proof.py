@@ -8,13 +8,17 @@ from typing import Any, BinaryIO
 
 import click
 
+from coname.client import places
 from coname.client.console import options
 from coname.client.console.report import Report
 from coname.client.console.session import environment_of, find_target
-from coname.client.proof_files import MAX_PROOF_BYTES, parse_proof
-from coname.client.results import Outcome, Result
-from coname.core.lookup import verify_lookup
+from coname.client.judging import judged
+from coname.client.lineage import Lineage
+from coname.client.proof_files import MAX_PROOF_BYTES, Stored, parse_proof
+from coname.client.records import FolderRecords
+from coname.client.state import PinnedState
 from coname.errors import ProofInvalid
+from coname.messages.config_pb2 import RealmConfig
 
 
 class TimeType(click.ParamType[float]):
@@ -47,6 +51,7 @@ class TimeType(click.ParamType[float]):
 @click.argument("address")
 @click.argument("file", type=click.File("rb"))
 @click.option("--at", "moment", type=TimeType(), help="As of that time (RFC 3339 or Unix seconds), not now.")
+@options.state
 @options.common
 @click.pass_context
 def verify_proof(
@@ -54,6 +59,7 @@ def verify_proof(
     address: str,
     file: BinaryIO,
     moment: float | None,
+    state_folder: Path | None,
     config_path: Path | None,
     as_json: bool,
 ) -> None:
@@ -61,8 +67,9 @@ def verify_proof(
 
     What `coname lookup ADDRESS --json` prints is one.
 
-    Nothing is asked of a server, and remembered epoch heads play no part. Exit status: 0 it proves the address present,
-    1 it proves it absent, 2 usage, 3 it proves nothing.
+    Nothing is asked of a server, and remembered epoch heads play no part. Where the realm's replicas have changed, the
+    changes are those that are remembered and those in FILE: each proves itself. Exit status: 0 it proves the address
+    present, 1 it proves it absent, 2 usage, 3 it proves nothing.
     """
     report = Report("verify-proof", as_json, stored=True)
     with report.errors():
@@ -70,8 +77,23 @@ def verify_proof(
         data = file.read(MAX_PROOF_BYTES + 1)
         if len(data) > MAX_PROOF_BYTES:
             raise ProofInvalid("form", f"the file is larger than {MAX_PROOF_BYTES} bytes: no proof is")
-        proof = parse_proof(data)
+        stored = parse_proof(data)
         now = environment_of(ctx).now() if moment is None else moment
-        verified = verify_lookup(target.realm, target.address, proof, now)
-        outcome = Outcome.ABSENT if verified.entry is None else Outcome.PRESENT
-        report.result(Result(address, target.realm, proof, verified, verified.steps, outcome, now))
+        lineage = _lineage(target.realm, stored, state_folder or places.state_folder())
+        report.result(judged(target.realm, lineage, address, target.address, stored.proof, now))
+
+
+def _lineage(realm: RealmConfig, stored: Stored, folder: Path) -> Lineage | None:
+    """Who ratified the realm's epochs, by the configuration, the memory, and what came with the proof.
+
+    :raises ProofInvalid: what came with it is not to be followed.
+    """
+    if not realm.HasField("keyserver_auth"):
+        return None
+    memory = PinnedState(FolderRecords(folder))
+    lineage = memory.known_policy(realm).lineage
+    if not lineage.knows(realm.keyserver_auth):
+        raise memory.policy_disagreement(realm)
+    for change in stored.changes.changes:
+        lineage = lineage.follow(realm, change.ratifications)
+    return lineage

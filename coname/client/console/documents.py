@@ -23,8 +23,10 @@ After an answer that verified:
   no signature of it;
 - ``epoch_age``: how long ago the epoch was closed, in seconds; ``time_to_live``: the age at which it is refused;
 - ``steps``: what was checked, in order: ``name`` and ``sentence``;
-- ``warnings``: sentences;
+- ``warnings``: sentences; ``notes``: sentences on the way there, such as servers that were asked in vain;
 - ``proof``: the answer itself, in protobuf's JSON: stored, it is what ``verify-proof`` verifies again;
+- ``policy_changes``, where the replicas' policy was followed from the configuration's: the heads that announced each
+  change, as a ``PolicyChanges`` message in protobuf's JSON; ``verify-proof`` takes them from there;
 - ``identity``, of register and update: ``path`` of the file, ``key_ids`` of the signing keys in it, as ``signers``.
 
 After a failure:
@@ -44,11 +46,12 @@ from typing import Any
 
 from coname.client.evidence import Contradiction
 from coname.client.identity import Identity
-from coname.client.proof_files import proof_to_json
+from coname.client.proof_files import to_json
 from coname.client.results import Result
 from coname.client.vouching import Voucher, staleness, time_to_live, vouchers
 from coname.core.vrf import suite
 from coname.errors import ConameError, ProofInvalid
+from coname.messages.client_pb2 import PolicyChanges
 
 SCHEMA = 1
 
@@ -84,8 +87,17 @@ def result_document(result: Result, only: str | None = None) -> dict[str, Any]:
         "time_to_live": time_to_live(result),
         "steps": [{"name": name, "sentence": sentence} for name, sentence in result.steps],
         "warnings": warnings(result),
-        "proof": json.loads(proof_to_json(result.proof)),
-    }
+        "notes": list(result.notes),
+        "proof": json.loads(to_json(result.proof)),
+    } | _changes_document(result)
+
+
+def _changes_document(result: Result) -> dict[str, Any]:
+    """What it takes to verify the proof with the configuration alone, if the replicas' policy has changed since."""
+    if not result.changes:
+        return {}
+    changes = PolicyChanges(changes=[each.ratified for each in result.changes])
+    return {"policy_changes": json.loads(to_json(changes))}
 
 
 def _voucher_document(voucher: Voucher, now: float) -> dict[str, Any]:

@@ -83,6 +83,17 @@ class Network:
     state_folder: Path | None
 
 
+def state(command: F) -> F:
+    """``--state``."""
+    return click.option(
+        "--state",
+        "state_folder",
+        envvar="CONAME_STATE",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Where epoch heads are remembered. Also from CONAME_STATE; else ~/.local/state/coname.",
+    )(command)
+
+
 def network(command: Callable[..., None]) -> Callable[..., None]:
     """What commands have that ask a server, ``--https``, ``--timeout`` and ``--state``: one argument, `network`."""
 
@@ -91,18 +102,11 @@ def network(command: Callable[..., None]) -> Callable[..., None]:
         command(*args, network=Network(https, timeout, state_folder), **kwargs)
 
     decorated = click.option(
-        "--state",
-        "state_folder",
-        envvar="CONAME_STATE",
-        type=click.Path(file_okay=False, path_type=Path),
-        help="Where epoch heads are remembered. Also from CONAME_STATE; else ~/.local/state/coname.",
-    )(bundling)
-    decorated = click.option(
         "--timeout",
         type=click.FloatRange(min=0, min_open=True),
         metavar="SECONDS",
         help="How long to wait for an answer. [default: 15 for a lookup, 45 for an update]",
-    )(decorated)
+    )(state(bundling))
     return click.option(
         "--https", is_flag=True, help="Ask over HTTPS, at the realm's URL, even if it has a gRPC addr."
     )(decorated)

@@ -110,6 +110,8 @@ class Report:
         self._words.keys(result, only)
         self._words.entry(result)
         self._words.vouchers(result)
+        for note in result.notes:
+            self._words.line(f"note: {note}", "dim")
         for warning in warnings(result):
             self._words.line(f"warning: {warning}", "bold red")
 
