@@ -60,7 +60,7 @@ class OidcChecker:
         provider = self._choose(token, addresses.split(user_id)[1])
         identity = identified(await provider.identify(token, now), brought, self._voucher_key)
         if identity.address != user_id:
-            raise RegistrationRefused(f"the login is {quoted(identity.address)}'s, not {quoted(user_id)}'s")
+            raise RegistrationRefused(f"the login is for {quoted(identity.address)}, not for {quoted(user_id)}")
         issuer = provider.settings.issuer
         return Proved(
             address=identity.address,

@@ -151,7 +151,7 @@ class Registrar:
 
     def _check_proved(self, proved: Proved, user_id: str) -> None:
         if proved.address != user_id:
-            raise RegistrationRefused(f"the proof is {quoted(proved.address)}'s, not {quoted(user_id)}'s")
+            raise RegistrationRefused(f"the proof is for {quoted(proved.address)}, not for {quoted(user_id)}")
         if not proved.bound and not self._unbound:
             raise RegistrationRefused(
                 "the proof does not name the entry that it is to register; this realm takes only such as do"
