@@ -31,8 +31,31 @@ class PolicyCheck(Protocol):
     def __call__(self, policy: pb.RegistrationPolicy, folder: Path, findings: Findings) -> None: ...
 
 
-CHECKS: Mapping[str, PolicyCheck] = {"email_proof_by_oidc": check_oidc}
-"""The checks of each kind of policy, by its field's name."""
+def _check_dkim(policy: pb.RegistrationPolicy, folder: Path, findings: Findings) -> None:
+    from coname.configuration.check_dkim import check_dkim
+
+    check_dkim(policy, folder, findings)
+
+
+def _check_client_cert(policy: pb.RegistrationPolicy, folder: Path, findings: Findings) -> None:
+    from coname.configuration.check_client_cert import check_client_cert
+
+    check_client_cert(policy, folder, findings)
+
+
+def _check_saml(policy: pb.RegistrationPolicy, folder: Path, findings: Findings) -> None:
+    from coname.configuration.check_saml import check_saml
+
+    check_saml(policy, folder, findings)
+
+
+CHECKS: Mapping[str, PolicyCheck] = {
+    "email_proof_by_dkim": _check_dkim,
+    "email_proof_by_client_cert": _check_client_cert,
+    "email_proof_by_oidc": check_oidc,
+    "email_proof_by_saml": _check_saml,
+}
+"""The checks of each kind of policy, by its field's name. Some import libraries that a client need not load."""
 
 
 def check_registration(policies: Iterable[pb.RegistrationPolicy], folder: Path, findings: Findings) -> None:

@@ -48,7 +48,30 @@ def _oidc(policy: RegistrationPolicy, surroundings: Surroundings) -> IProofCheck
     )
 
 
-KINDS: Mapping[str, Make] = {"email_proof_by_oidc": _oidc}
+def _dkim(policy: RegistrationPolicy, surroundings: Surroundings) -> IProofChecker:
+    from coname.registration.dkim_policy import dkim_checker
+
+    return dkim_checker(policy.email_proof_by_dkim, surroundings.reactor, surroundings.skew)
+
+
+def _client_certificate(policy: RegistrationPolicy, surroundings: Surroundings) -> IProofChecker:
+    from coname.registration.client_certificate_policy import client_certificate_checker
+
+    return client_certificate_checker(policy.email_proof_by_client_cert, surroundings.folder, surroundings.skew)
+
+
+def _saml(policy: RegistrationPolicy, surroundings: Surroundings) -> IProofChecker:
+    from coname.registration.saml_policy import saml_checker
+
+    return saml_checker(policy.email_proof_by_saml, surroundings.reactor, surroundings.folder, surroundings.skew)
+
+
+KINDS: Mapping[str, Make] = {
+    "email_proof_by_dkim": _dkim,
+    "email_proof_by_client_cert": _client_certificate,
+    "email_proof_by_oidc": _oidc,
+    "email_proof_by_saml": _saml,
+}
 """What makes the checker of each kind of policy, by its field's name. Each imports its libraries when it is called:
 a realm that does not take such proofs need not load them."""
 
