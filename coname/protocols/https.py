@@ -6,6 +6,7 @@
 ``POST /policy_changes``    PolicyChangesRequest -> PolicyChanges
 ``GET /status``, ``/lb``    200 ``OK`` while in rotation, 404 while not
 ``GET /openapi.json``       this table for programs
+``GET /``, ``/realm.json``  the page (`coname.protocols.page_routes`)
 ==========================  ==========================================================
 
 A lookup is answered in the same turn of the reactor in which its last byte arrived. If a client goes away while it
@@ -14,6 +15,7 @@ waits for an update, the Deferred of that update is cancelled; the update itself
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from coname.protocols import http_bounds as bounds
@@ -46,9 +48,14 @@ class HttpsService(HttpService):
         reactor: ListeningReactor,
         *,
         grace: float = bounds.GRACE_SECONDS,
+        more: Routes = MappingProxyType({}),
     ) -> None:
-        """The parameters are those of `HttpService`."""
-        super().__init__("HTTPS", routes(keyserver), limits, tls, host, port, reactor, grace=grace)
+        """The parameters are those of `HttpService`, and
+
+        :param more: paths beyond those of the table above: the page's.
+        """
+        table = {**more, **routes(keyserver)}
+        super().__init__("HTTPS", table, limits, tls, host, port, reactor, grace=grace)
 
 
 def routes(keyserver: IKeyserver) -> Routes:

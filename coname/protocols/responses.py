@@ -19,6 +19,8 @@ TEXT = b"text/plain; charset=utf-8"
 
 REASONS: Mapping[int, bytes] = {
     200: b"OK",
+    304: b"Not Modified",
+    303: b"See Other",
     400: b"Bad Request",
     401: b"Unauthorized",
     404: b"Not Found",
@@ -38,12 +40,14 @@ class Response(NamedTuple):
     """One answer.
 
     :ivar headers: complete header lines, each ended by CRLF, beyond those that every answer has.
+    :ivar cache_control: who may keep the answer, and for how long: nobody, unless it is a file.
     """
 
     status: int
     content_type: bytes
     body: bytes
     headers: bytes = b""
+    cache_control: bytes = b"no-store"
 
 
 class HttpError(ConameError):
@@ -79,16 +83,19 @@ def header_lines(response: Response, date: bytes, close: bool) -> bytes:
     :param date: the date header's value.
     :param close: the connection ends with this answer.
     """
-    return b"HTTP/1.1 %d %b\r\nDate: %b\r\nContent-Type: %b\r\nContent-Length: %d\r\n%b%b%b\r\n" % (
+    return b"HTTP/1.1 %d %b\r\nDate: %b\r\n%bCache-Control: %b\r\nX-Content-Type-Options: nosniff\r\n%b%b\r\n" % (
         response.status,
         REASONS[response.status],
         date,
-        response.content_type,
-        len(response.body),
-        _ALWAYS,
+        _content(response),
+        response.cache_control,
         response.headers,
         b"Connection: close\r\n" if close else b"",
     )
 
 
-_ALWAYS = b"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+def _content(response: Response) -> bytes:
+    """The headers about the body. A 304 has none, and says nothing about the one that it stands for."""
+    if response.status == 304:
+        return b""
+    return b"Content-Type: %b\r\nContent-Length: %d\r\n" % (response.content_type, len(response.body))

@@ -5,6 +5,8 @@
 
 import { createInterface } from "node:readline";
 import { canonical } from "../src/verify/addresses.js";
+import { follow, settle } from "../src/verify/continuity.js";
+import { parse } from "../src/verify/heads.js";
 import { fromHex, hex } from "../src/verify/bytes.js";
 import { fromJson, toJson } from "../src/verify/json.js";
 import { verifyLookup } from "../src/verify/lookup.js";
@@ -29,6 +31,16 @@ const actions = {
   decode: ({ schema, data }) => toJson(messages[schema], decode(messages[schema], fromHex(data))),
   encode: ({ schema, json }) => hex(encode(messages[schema], fromJson(messages[schema], json))),
   canonical: ({ address }) => canonical(address),
+  follow({ newest, head, floor }) {
+    return String(follow(newest && parse(fromHex(newest)), parse(fromHex(head)), BigInt(floor)).epoch);
+  },
+  settle({ seen }) {
+    const sightings = seen.map(([index, epoch, version, entryHash]) => ({
+      index: fromHex(index), epoch: BigInt(epoch), version: version && BigInt(version), entryHash: fromHex(entryHash),
+    }));
+    const span = sightings.reduce(settle, null);
+    return [span.first, span.last].map((each) => [String(each.epoch), each.version === null ? null : String(each.version)]);
+  },
   signature: ({ key, message, signature }) => verify(fromHex(key), fromHex(message), fromHex(signature)),
   update({ current, update }) {
     checkUpdate(current === null ? null : fromHex(current), decode(messages.SignedEntryUpdate, fromHex(update)));

@@ -1,0 +1,215 @@
+/**
+ * An owner's own keys, from the address to the ratified epoch: look, choose, review, prove whose it is, publish.
+ *
+ * What was signed is kept before it is sent, and until a verified answer shows what became of it (owner/identity.js).
+ */
+
+import { NONCE_SIZE, newKeys } from "../owner/compose.js";
+import { owns, prepareUpdate, sameKeys, settled } from "../owner/identity.js";
+import { realmName } from "../owner/identity_file.js";
+import { generate, sealed } from "../owner/signer.js";
+import { announce, byId, focusOn, h, notice } from "./dom.js";
+import { importForm } from "./owner_import.js";
+import { KeysEditor } from "./owner_keys.js";
+import { Publishing } from "./owner_publish.js";
+import { canSave, changes, keepKey, saveCopy, wholeUpdate } from "./owner_review.js";
+import { nonceOf, takeOutcome } from "./login.js";
+import { errorCard, keyCards } from "./result_card.js";
+import { Refusal } from "./server.js";
+
+/** @typedef {import("../owner/identity.js").Identity} Identity */
+/** @typedef {import("./directory.js").Answer} Answer */
+/** @typedef {import("./directory.js").Directory} Directory */
+/** @typedef {import("./store.js").Store} Store */
+
+export class OwnerView {
+  /** @param {Directory} directory @param {Store} store */
+  constructor(directory, store) {
+    this.directory = directory;
+    this.store = store;
+    this.stage = byId("owner-stage", HTMLElement);
+    this.input = byId("owner-address", HTMLInputElement);
+    byId("owner-form", HTMLFormElement).addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.begin(this.input.value);
+    });
+  }
+
+  /** Go on where the page was left: after a login, or with a change on its way. */
+  async resume() {
+    /** @type {Identity[]} */
+    const kept = (await this.store.all("identities")).filter(({ realm }) => realm === realmName(this.directory.realm));
+    const outcome = takeOutcome();
+    if (outcome) await this.#afterLogin(kept, outcome);
+    else if (kept.length) this.input.value = kept[0].address;
+    byId("owner-known", HTMLElement).replaceChildren(...kept.map(({ address }) => this.#shortcut(address)));
+  }
+
+  /** @param {string} address */
+  #shortcut(address) {
+    return h("button", { type: "button", class: "quiet", onclick: () => void this.begin(address) }, `${address}, whose signing key is here`);
+  }
+
+  /** @param {Identity[]} kept @param {import("./login.js").Outcome} outcome */
+  async #afterLogin(kept, outcome) {
+    location.hash = "#mine";
+    const identity = kept.find((each) => each.pending && nonceOf(each) === outcome.nonce);
+    if (!identity) {
+      const title = outcome.error ? new Refusal(401, outcome.error.code, outcome.error.message) : null;
+      this.#show(title ? errorCard(title) : notice("warn", "That login was for something else", h("p", {}, "This browser has no change waiting for it. Nothing was published.")));
+      return;
+    }
+    this.input.value = identity.address;
+    const publishing = this.#publishing(identity);
+    if (outcome.error) publishing.failed(new Refusal(401, outcome.error.code, outcome.error.message));
+    else await publishing.send(outcome.id_token);
+  }
+
+  /** @param {HTMLElement} element */
+  #show(element) {
+    this.stage.replaceChildren(element);
+    focusOn(this.stage);
+  }
+
+  /** Look at what the directory has for an address, and offer what can be done. @param {string} asked */
+  async begin(asked) {
+    this.input.value = asked;
+    this.stage.replaceChildren(h("p", { class: "waiting" }, "Looking at what is there…"));
+    try {
+      const answer = await this.directory.lookup(asked);
+      this.#offer(answer, await this.#settle(answer));
+    } catch (error) {
+      this.#show(errorCard(error));
+    }
+  }
+
+  /** @param {string} address */
+  #name(address) {
+    return `${realmName(this.directory.realm)} ${address}`;
+  }
+
+  /** @param {Answer} answer @returns {Promise<Identity | null>} what this browser has of the address, brought up to date */
+  async #settle({ verified }) {
+    const kept = await this.store.get("identities", this.#name(verified.user_id));
+    if (!kept || verified.entry === null) return kept ?? null;
+    const now = settled(kept, verified.entry);
+    if (now !== kept) await this.keep(now);
+    return now;
+  }
+
+  /** @param {Identity} identity */
+  async keep(identity) {
+    await this.store.put("identities", this.#name(identity.address), identity);
+  }
+
+  /** @param {Answer} answer @param {Identity | null} identity */
+  #offer(answer, identity) {
+    const { entry, profile, user_id } = answer.verified;
+    if (entry !== null && !(identity && owns(identity, entry.update_policy))) return this.#show(this.#notHere(answer));
+    const published = profile?.keys ?? new Map();
+    const waiting = identity?.pending ? newKeys(identity.pending) : null;
+    const editor = new KeysEditor(waiting ?? published);
+    const review = h("button", { type: "button", class: "primary", onclick: () => void this.#review(answer, identity, editor.keys) }, "Review and publish");
+    editor.changed = () => (review.disabled = !this.#worthPublishing(entry !== null, published, editor.keys));
+    editor.changed();
+    const title = entry === null ? `${user_id} is not registered yet` : `${user_id} is registered, and its signing key is in this browser`;
+    const words = entry === null ? "Add the public keys that others shall use, then review and publish them." : "This is what it publishes. Add, replace or remove keys, then review and publish.";
+    const onItsWay = waiting && !sameKeys(waiting, published) && h("p", {}, "A change that you made here was not confirmed yet. It is shown below; publishing it again is safe.");
+    this.#show(h("div", {}, notice(entry === null ? "neutral" : "good", title, h("p", {}, words), onItsWay), editor.element, review, identity && this.#keyPanel(identity)));
+    announce(title);
+  }
+
+  /** @param {boolean} registered @param {Map<string, Uint8Array>} before @param {Map<string, Uint8Array>} after */
+  #worthPublishing(registered, before, after) {
+    return registered ? !sameKeys(before, after) : after.size > 0;
+  }
+
+  /** @param {Answer} answer */
+  #notHere({ verified }) {
+    const words = h("p", {}, "Its entry can be changed with its signing key only. Bring that into this browser from the copy that you saved, or from the file of the command line. Without it, nobody can change the entry, not even those who run the directory.");
+    const form = importForm(this.directory.realm, async (identity) => {
+      await this.keep(identity);
+      await this.begin(identity.address);
+    });
+    return h("div", {}, notice("warn", `${verified.user_id} is registered, but its signing key is not in this browser`, words), form, h("h2", {}, "What it publishes"), keyCards(verified.profile?.keys ?? new Map()));
+  }
+
+  /** @param {Identity} identity */
+  #keyPanel(identity) {
+    const forget = async () => {
+      if (!confirm(`Remove the signing key of ${identity.address} from this browser? Without a saved copy, the entry can never be changed again.`)) return;
+      await this.store.remove("identities", this.#name(identity.address));
+      await this.begin(identity.address);
+    };
+    const saved = async () => {
+      saveCopy(identity);
+      this.#show(this.#confirmSaved(identity));
+    };
+    const words = canSave(identity)
+      ? "It is in this browser only, as far as this page knows. If this browser's data is cleared before you save a copy, the entry can never be changed again."
+      : "This browser can sign with it, and cannot read it out. You have a copy, or had one.";
+    return h(
+      "details",
+      {},
+      h("summary", {}, "The signing key in this browser"),
+      h("p", {}, words),
+      h("div", { class: "actions" }, canSave(identity) && h("button", { type: "button", onclick: saved }, "Save a copy"), h("button", { type: "button", class: "quiet danger", onclick: forget }, "Remove it from this browser")),
+    );
+  }
+
+  /** @param {Identity} identity */
+  #confirmSaved(identity) {
+    const seal = async () => {
+      await this.keep({ ...identity, keys: identity.keys.map(sealed) });
+      await this.begin(identity.address);
+    };
+    const back = () => void this.begin(identity.address);
+    return notice("neutral", "Is the copy in a safe place?", h("p", {}, "Then this browser need not be able to read its own any more: it keeps one that it can only sign with."), h("div", { class: "actions" }, h("button", { type: "button", onclick: seal }, "Yes, it is safe"), h("button", { type: "button", class: "quiet", onclick: back }, "Not yet")));
+  }
+
+  /** @param {Answer} answer @param {Identity | null} known @param {Map<string, Uint8Array>} keys */
+  async #review(answer, known, keys) {
+    try {
+      const { verified, proof } = answer;
+      const started = known ?? { address: verified.user_id, realm: realmName(this.directory.realm), keys: [await generate()], pending: null };
+      const nonce = crypto.getRandomValues(new Uint8Array(NONCE_SIZE));
+      this.#showReview(answer, await prepareUpdate(started, verified, proof.entry, keys, nonce), keys);
+    } catch (error) {
+      this.#show(errorCard(error));
+    }
+  }
+
+  /** @param {Answer} answer @param {Identity} identity with the update on its way @param {Map<string, Uint8Array>} keys */
+  #showReview(answer, identity, keys) {
+    const registering = answer.verified.entry === null;
+    const asksToSave = registering && canSave(identity);
+    /** @type {"saved" | "risk" | null} */
+    let choice = null;
+    const publish = h("button", { type: "button", class: "primary", disabled: asksToSave, onclick: () => void this.#publishing(identity, choice === "saved").start() }, registering ? "Register and publish" : "Publish the change");
+    const chosen = (/** @type {typeof choice} */ made) => {
+      choice = made;
+      publish.disabled = made === null;
+    };
+    const back = h("button", { type: "button", class: "quiet", onclick: () => void this.begin(identity.address) }, "Back");
+    this.#show(
+      h(
+        "div",
+        {},
+        h("h2", {}, "This is what will be published"),
+        h("p", {}, "For ", h("b", {}, identity.address), ", to everybody who asks for it:"),
+        changes(answer.verified.profile?.keys ?? new Map(), keys),
+        wholeUpdate(identity),
+        asksToSave && keepKey(identity, this.store.lasting, chosen),
+        h("div", { class: "actions" }, publish, back),
+      ),
+    );
+    announce("This is what will be published");
+  }
+
+  /** @param {Identity} identity @param {boolean} [copySaved] */
+  #publishing(identity, copySaved = false) {
+    const publishing = new Publishing(this, identity, copySaved);
+    this.#show(publishing.element);
+    return publishing;
+  }
+}
