@@ -1,0 +1,102 @@
+"""How a login that began at the HTTPS front ends: its outcome goes to the page, or to a program on the same machine.
+
+The outcome reaches the page through the tab's own storage, by a document of this front that may load nothing else: it
+is in no address, so in no history and no log. A program on the same machine is told in an address of that machine
+(RFC 8252); what it gets there registers one entry, once.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from json import dumps
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from coname.protocols.responses import Response
+
+if TYPE_CHECKING:
+    from coname.oidc.login import Arrival, Loopback
+    from coname.protocols.http_exchange import Exchange
+    from coname.protocols.http_service import Routes
+
+HTML, SCRIPT = b"text/html; charset=utf-8", b"text/javascript; charset=utf-8"
+
+_POLICY = (
+    b"Content-Security-Policy: default-src 'none'; script-src 'self'; base-uri 'none'; form-action 'none'; "
+    b"frame-ancestors 'none'\r\nReferrer-Policy: no-referrer\r\n"
+)
+_DOCUMENT = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Logging in</title>
+<p id="outcome" data-outcome="{outcome}">One moment …</p>
+<noscript>Your keys are made and signed in the browser, which needs JavaScript.</noscript>
+<script src="/oidc/callback.js"></script>
+"""
+_SCRIPT = b"""// Hands the outcome of the login to the page, and gives way to it.
+"use strict";
+const paragraph = document.getElementById("outcome");
+try {
+  sessionStorage.setItem("coname.oidc", paragraph.dataset.outcome);
+  location.replace("/");
+} catch (error) {
+  paragraph.textContent = "This browser keeps nothing for the page: allow it to store data, and log in again.";
+}
+"""
+
+SCRIPT_ROUTE: Routes = {b"/oidc/callback.js": {b"GET": lambda exchange: Response(200, SCRIPT, _SCRIPT)}}
+"""What the document needs, whichever way the login went."""
+
+
+def deliver(arrival: Arrival, proof: str, headers: bytes = b"") -> Response:
+    """The outcome of a login, to whoever it is for.
+
+    :param proof: what to call what was brought: ``id_token`` or ``saml_response``.
+    """
+    if arrival.purpose is not None and arrival.purpose.back is not None:
+        return redirect(loopback_address(arrival.purpose.back, arrival, proof), headers)
+    outcome: dict[str, object] = {"nonce": "", "domain": ""}
+    if arrival.purpose is not None:
+        outcome = {"nonce": arrival.purpose.nonce, "domain": arrival.purpose.domain}
+    if arrival.error is None:
+        outcome[proof] = arrival.token
+    else:
+        outcome["error"] = {"code": arrival.error.code, "message": str(arrival.error)}
+    document = _DOCUMENT.format(outcome=escape(dumps(outcome), quote=True))
+    return Response(200, HTML, document.encode(), _POLICY + headers)
+
+
+def loopback_address(back: Loopback, arrival: Arrival, proof: str = "id_token") -> str:
+    """Where a program on the browser's machine hears of the outcome."""
+    fields = {"state": back.state}
+    if arrival.error is None:
+        fields[proof] = arrival.token
+    else:
+        fields |= {"error": arrival.error.code, "error_description": str(arrival.error)}
+    return f"http://127.0.0.1:{back.port}/?{urlencode(fields)}"
+
+
+def redirect(location: str, headers: bytes) -> Response:
+    """See Other, which is always asked for with GET (RFC 9110, section 15.4.4)."""
+    line = b"Location: %b\r\nReferrer-Policy: no-referrer\r\n" % location.encode("ascii")
+    return Response(303, b"text/plain; charset=utf-8", b"", line + headers)
+
+
+def cookie(name: str, content: str, seconds: int, same_site: str = "Lax") -> bytes:
+    """A header that sets a cookie.
+
+    :param same_site: not ``Strict``: the way back comes from another site. ``Lax`` is for a link, ``None`` for a form.
+    """
+    attributes = f"Path=/; Secure; HttpOnly; SameSite={same_site}; Max-Age={seconds}"
+    return f"Set-Cookie: {name}={content}; {attributes}\r\n".encode("ascii")
+
+
+def cookies_of(exchange: Exchange) -> dict[str, str]:
+    """The cookies that came with a request; the first of a name counts."""
+    found: dict[str, str] = {}
+    for header in exchange.requestHeaders.getRawHeaders(b"Cookie"):
+        for part in header.split(b";"):
+            name, _, value = part.strip().partition(b"=")
+            found.setdefault(name.decode("latin-1"), value.decode("latin-1"))
+    return found
