@@ -38,15 +38,23 @@ _MARK = "complete.json"
 
 @dataclass(frozen=True)
 class Dataset:
-    """A realm in a folder, with everybody numbered below `entries` registered."""
+    """A realm in a folder, with everybody numbered below `entries` registered.
+
+    :ivar number: of the replica that is meant.
+    """
 
     folder: Path
     entries: int
+    number: int = 1
 
     @property
     def config(self) -> Path:
         """The replica's configuration."""
-        return self.folder / "replica1" / "config.json"
+        return self.folder / f"replica{self.number}" / "config.json"
+
+    def document(self) -> Any:
+        """The same, as it stands in the file."""
+        return json.loads(self.config.read_text())
 
     @property
     def settings(self) -> ReplicaSettings:
@@ -70,7 +78,7 @@ class Dataset:
 
     def configure(self, changes: dict[str, Any]) -> None:
         """Change the replica's configuration: nested as in the file."""
-        document = json.loads(self.config.read_text())
+        document = self.document()
         _merge(document, changes)
         self.config.write_text(json.dumps(document, indent=2))
 

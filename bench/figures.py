@@ -28,6 +28,8 @@ START_SECONDS = Reference(None, 2)
 VRF_PROVE = Reference(368, None)
 VRF_VERIFY = Reference(592, None)
 VERIFIED_STEPS = Reference(None, 5000)
+CLUSTER_RATIO = Reference(None, 0.5)
+FAILOVER_SECONDS = Reference(None, 3)
 SIZE_RATIO = Reference(None, 0.8)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from statistics import median
 
-from bench import catching_up, figures
+from bench import catching_up, clusters, figures
 from bench.dataset import Dataset, compact, copy_of, dataset, size_of
 from bench.figures import Figure, Reference
 from bench.fill import EPOCH_SIZE, fill
@@ -42,6 +42,7 @@ class Plan:
     :ivar epochs: how many epochs of one registration each.
     :ivar proofs: how many VRF proofs.
     :ivar starts: how often the server is started to take the time.
+    :ivar failovers: how often a leader is killed.
     :ivar told: is told what is being done.
     """
 
@@ -51,6 +52,7 @@ class Plan:
     epochs: int = 2000
     proofs: int = 2000
     starts: int = 3
+    failovers: int = 7
     told: Callable[[str], None] = print
 
     def data(self, entries: int) -> Dataset:
@@ -63,7 +65,10 @@ class Plan:
         return dataset(entries, told)
 
 
-QUICK = Plan(sizes=(1000, 5000), lookups=3000, updates={1: 3, 100: 300, 1000: 3000}, epochs=200, proofs=200, starts=1)
+QUICK = Plan(
+    sizes=(1000, 5000), lookups=3000, updates={1: 3, 100: 300, 1000: 3000}, epochs=200, proofs=200, starts=1,
+    failovers=2,
+)  # fmt: skip
 
 
 def vrf(plan: Plan) -> Iterator[Figure]:
@@ -242,5 +247,6 @@ MEASURES: dict[str, Callable[[Plan], Iterator[Figure]]] = {
     "disk": disk,
     "start": start,
     "verifier": catching_up.verifier,
+    "cluster": clusters.cluster,
 }
 """All measurements by name, in the order in which they are made."""

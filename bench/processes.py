@@ -23,10 +23,11 @@ def twistd(command: str, config: Path) -> list[str]:
 class Process:
     """A running program, with the helpers that it has started.
 
-    :param log: takes what it says.
+    :ivar log: takes what it says.
     """
 
     def __init__(self, command: list[str], log: Path) -> None:
+        self.log = log
         self._log = log.open("w")
         self._process = subprocess.Popen(command, stdout=self._log, stderr=self._log, cwd=log.parent)
 
@@ -41,7 +42,7 @@ class Process:
 
     def said(self) -> str:
         """The end of its log."""
-        return Path(self._log.name).read_text()[-2000:]
+        return self.log.read_text()[-2000:]
 
     def cpu_seconds(self) -> float:
         """Processor time that it has taken, its helpers included."""
@@ -64,6 +65,11 @@ class Process:
                 self._process.kill()
                 self._process.wait()
         self._log.close()
+
+    def kill(self) -> None:
+        """End the process as a loss of power does."""
+        self._process.kill()
+        self._process.wait()
 
     def _family(self) -> Iterator[int]:
         yield self.pid

@@ -8,38 +8,42 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from bench.dataset import Dataset
 from bench.load.jobs import Job, Report
 from bench.processes import PATIENCE, Process, free_ports, twistd
 
 _IDLE = 0.2  # of a processor
-_FRONTS = ("public", "httpfront", "verifier", "raft", "hkp", "manhole")
+FRONTS = ("public", "httpfront", "verifier", "raft", "hkp", "manhole")
+
+
+def addresses(ports: Mapping[str, int]) -> dict[str, Any]:
+    """The part of a replica's configuration that says where it listens; `ports` has one for each of `FRONTS`."""
+    fronts: dict[str, Any] = {f"{front}_addr": f"127.0.0.1:{ports[front]}" for front in FRONTS[:-1]}
+    return fronts | {"manhole": {"addr": f"127.0.0.1:{ports['manhole']}"}}
 
 
 class Server(Process):
     """A running keyserver.
 
+    :param ports: of each of `FRONTS`, where the configuration says so already; None: any, which it will say then.
     :ivar grpc_port: where it answers gRPC. :ivar https_port: where it answers HTTPS.
     :ivar verifier_port: where verifiers connect to.
     :ivar start_seconds: from the start of the process to the first answer over HTTPS.
     """
 
-    def __init__(self, data: Dataset) -> None:
-        ports = free_ports(len(_FRONTS))
-        self.grpc_port, self.https_port, self.verifier_port = ports[:3]
-        data.configure(
-            {
-                **{f"{front}_addr": f"127.0.0.1:{port}" for front, port in zip(_FRONTS[:5], ports, strict=False)},
-                "manhole": {"addr": f"127.0.0.1:{ports[5]}"},
-            }
-        )
+    def __init__(self, data: Dataset, ports: Mapping[str, int] | None = None) -> None:
+        if ports is None:
+            ports = dict(zip(FRONTS, free_ports(len(FRONTS)), strict=True))
+            data.configure(addresses(ports))
+        self.grpc_port, self.https_port, self.verifier_port = (ports[name] for name in FRONTS[:3])
         self.data = data
         begun = time.monotonic()
-        super().__init__(twistd("coname", data.config), data.folder / "twistd.log")
+        super().__init__(twistd("coname", data.config), data.folder / f"twistd{data.number}.log")
         self._wait()
         self.start_seconds = time.monotonic() - begun
 

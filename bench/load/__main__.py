@@ -18,7 +18,8 @@ from bench.load.requests import encoded, realm_of, verify
 def work(job: Job) -> Report:
     """Do a job."""
     requests = encoded(job)
-    driver = Driver(("127.0.0.1", job.port), _context(job), partial(_converse, job), job.connections)
+    addresses = [("127.0.0.1", port) for port in (job.port, *job.more_ports)]
+    driver = Driver(addresses, _context(job), partial(_converse, job), job.connections)
     gc.collect()
     gc.freeze()
     gc.disable()

@@ -8,6 +8,7 @@ import ssl
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle, islice
 from typing import Protocol
 
 STALLED_SECONDS = 40.0
@@ -91,18 +92,18 @@ class Connection:
 
 
 class Driver:
-    """All connections to one front."""
+    """All connections to one front, of one replica or of several in turn."""
 
     def __init__(
         self,
-        address: tuple[str, int],
+        addresses: Sequence[tuple[str, int]],
         context: ssl.SSLContext,
         converse: Callable[[], Conversation],
         connections: int,
     ) -> None:
         self._connections = {}
         self._poll = select.epoll()
-        for _ in range(connections):
+        for address in islice(cycle(addresses), connections):
             connection = Connection(address, context, converse())
             self._connections[connection.socket.fileno()] = connection
             self._poll.register(connection.socket.fileno(), select.EPOLLIN)

@@ -21,6 +21,7 @@ class Job:
     :ivar connections: how many.
     :ivar streams: requests under way on each connection; 1 for HTTPS.
     :ivar sample: how many answers are verified.
+    :ivar more_ports: of further replicas: each connection is to the next in turn.
     """
 
     front: str
@@ -34,6 +35,7 @@ class Job:
     connections: int = 32
     streams: int = 1
     sample: int = 50
+    more_ports: list[int] = field(default_factory=list)
 
     def json(self) -> str:
         """For `job_from`."""
