@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from statistics import median
+from typing import Any
 
 from bench import catching_up, clusters, figures
 from bench.dataset import Dataset, compact, copy_of, dataset, size_of
@@ -203,7 +204,7 @@ def start(plan: Plan) -> Iterator[Figure]:
     yield Figure("Start", largest, median(seconds), "s", False, figures.START_SECONDS, details={"all": seconds})
 
 
-def _job(server: Server, front: str, kind: str, people: list[int], **more: int) -> Job:
+def _job(server: Server, front: str, kind: str, people: list[int], **more: Any) -> Job:
     return Job(
         front=front,
         kind=kind,

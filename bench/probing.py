@@ -66,7 +66,7 @@ class Prober:
                 begun = time.monotonic()
                 stub.future(request, timeout=_TIMEOUT_SECONDS).add_done_callback(partial(self._done, begun))
 
-    def _done(self, begun: float, call: grpc.Future) -> None:
+    def _done(self, begun: float, call: grpc.Future[LookupProof]) -> None:
         ended = time.monotonic()
         if not call.cancelled() and call.exception() is None:
             self._times.append((begun, ended))
