@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 from coname.configuration.settings import ReplicaSettings
+from coname.core import domains
+from coname.core.text import quoted
+from coname.errors import NotFound
 from coname.protocols.http_service import Routes
 from coname.protocols.registration_routes import registration_routes
 from coname.registration.registrar import Registrar
+
+_WHICH = "domain is missing: this realm has several identity providers"
 
 
 def login_routes(settings: ReplicaSettings, registrar: Registrar, reactor: Any) -> Routes:
@@ -16,6 +22,8 @@ def login_routes(settings: ReplicaSettings, registrar: Registrar, reactor: Any) 
     routes = dict(registration_routes(registrar))
     if settings.httpfront_url and any(checker.kind == "oidc" for checker in registrar.checkers):
         routes |= _oidc_routes(settings, registrar, reactor)
+    if any(checker.kind == "saml" for checker in registrar.checkers):
+        routes |= _saml_routes(settings, registrar)
     return routes
 
 
@@ -35,3 +43,27 @@ def _oidc_routes(settings: ReplicaSettings, registrar: Registrar, reactor: Any) 
 
     cookies, vouchers = (derived_key(settings.vrf_secret, settings.realm, each) for each in (COOKIE_KEY, VOUCHER_KEY))
     return oidc_routes(Logins(choose, Fetcher(reactor), settings.httpfront_url, cookies, vouchers, time.time))
+
+
+def _saml_routes(settings: ReplicaSettings, registrar: Registrar) -> Routes:
+    from coname.oidc.sealing import derived_key
+    from coname.protocols.saml_routes import saml_routes
+    from coname.registration.saml import SamlChecker
+    from coname.registration.saml_login import COOKIE_KEY, SamlLogins
+
+    checkers = [checker for checker in registrar.checkers if isinstance(checker, SamlChecker)]
+
+    def choose(domain: str) -> SamlChecker:
+        if not domain and len(checkers) == 1:
+            return checkers[0]
+        found = (checker for checker in checkers if domain and domains.matches(domain, checker.domains))
+        checker = next(found, None)
+        if checker is None:
+            raise NotFound(f"no identity provider vouches for addresses of {quoted(domain)}" if domain else _WHICH)
+        return checker
+
+    key = derived_key(settings.vrf_secret, settings.realm, COOKIE_KEY)
+    consumers = {urlsplit(checker.settings.consumer).path for checker in checkers}
+    return saml_routes(
+        SamlLogins(choose, key, time.time), lambda domain: choose(domain).describe(time.time()), consumers
+    )

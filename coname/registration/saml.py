@@ -27,6 +27,9 @@ from coname.registration.saml_response import Expected, Login, read
 
 KIND = "saml"
 
+LOGIN = "/saml"
+"""Where a login begins, at the HTTPS front."""
+
 RESPONSE_BYTES = 192 * 1024
 """The largest response, in base64; one with certificates and fifty groups has about 20 kB."""
 
@@ -77,7 +80,7 @@ class SamlChecker:
 
     def offer(self, domain: str) -> Sequence[Mapping[str, str]]:
         """See `IProofChecker`."""
-        return [{"login": f"/saml?domain={domain}"}]
+        return [{"login": LOGIN}]
 
     def takes(self, presented: Presented) -> bool:
         """See `IProofChecker`."""

@@ -1,0 +1,80 @@
+"""Logging in with a SAML identity provider, at the HTTPS front (`coname.registration.saml_login`).
+
+=========================  ====================================================================================
+``GET /saml``              to the identity provider: ``domain``, ``nonce``; ``port`` and ``state`` of a program.
+                           Without any, as the original has it, for a login that names no entry
+``GET /saml/metadata``     our own metadata, for the identity provider's operator: ``domain``, if there are several
+``POST`` to the consumer   back from the identity provider: the response goes to the page, or to the program
+``GET /oidc/callback.js``  by which it goes to the page
+=========================  ====================================================================================
+
+How the outcome gets there is in `coname.protocols.login_outcomes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred
+
+from coname.core.addresses import canonical_domain
+from coname.errors import ConameError
+from coname.oidc.login import LOGIN_SECONDS, Arrival, Purpose, purpose
+from coname.protocols.login_outcomes import SCRIPT_ROUTE, cookie, cookies_of, deliver, redirect
+from coname.protocols.query import fields_of
+from coname.protocols.responses import Response
+
+if TYPE_CHECKING:
+    from coname.protocols.http_exchange import Exchange
+    from coname.protocols.http_service import Routes
+    from coname.registration.saml_login import SamlLogins
+
+XML = b"application/samlmetadata+xml"
+
+PROOF = "saml_response"
+
+
+def saml_routes(logins: SamlLogins, describe: Callable[[str], bytes], consumers: Iterable[str]) -> Routes:
+    """The table above.
+
+    :param describe: our metadata for a domain, or for the only identity provider if that is empty.
+    :param consumers: the paths that responses are sent to.
+    """
+
+    def depart(exchange: Exchange) -> Deferred[Response]:
+        fields = fields_of(exchange.query)
+        bound = bool(fields.get("nonce"))
+        wanted = purpose(_domain(fields), fields.get("nonce", ""), fields.get("port", ""), fields.get("state", ""))
+        return Deferred.fromCoroutine(_depart(logins, wanted, bound))
+
+    def arrive(exchange: Exchange) -> Response:
+        arrival = logins.arrive(fields_of(exchange.body), cookies_of(exchange))
+        return deliver(arrival, PROOF, _cookie(arrival.cookie, "", 0) if arrival.cookie else b"")
+
+    def metadata(exchange: Exchange) -> Response:
+        return Response(200, XML, describe(_domain(fields_of(exchange.query))))
+
+    return {
+        b"/saml": {b"GET": depart},
+        b"/saml/metadata": {b"GET": metadata},
+        **{path.encode("ascii"): {b"POST": arrive} for path in consumers},
+        **SCRIPT_ROUTE,
+    }
+
+
+def _domain(fields: dict[str, str]) -> str:
+    return canonical_domain(fields["domain"]) if fields.get("domain") else ""
+
+
+async def _depart(logins: SamlLogins, wanted: Purpose, bound: bool) -> Response:
+    try:
+        departure = await logins.depart(wanted, bound)
+    except ConameError as error:
+        return deliver(Arrival(wanted, "", "", error), PROOF)
+    return redirect(departure.location, _cookie(departure.cookie, departure.content, int(LOGIN_SECONDS)))
+
+
+def _cookie(name: str, content: str, seconds: int) -> bytes:
+    """One that comes back with a form from another site."""
+    return cookie(name, content, seconds, same_site="None")
