@@ -43,6 +43,7 @@ RULES = {
     "time_reversed": "issue times do not decrease",
     "future_time": "an epoch is not issued in the future",
     "foreign_realm": "a history belongs to one realm",
+    "unusable_policy": "a policy that is announced can be satisfied, and by signatures only",
     "wrong_root": "the tree is what the updates have made of the one before",
     "unauthorised_update": "an entry is changed by its owner only",
     "version_decreased": "the version of an entry grows with each change",
@@ -103,7 +104,8 @@ class Verdict:
 def judge(realm: RealmConfig, bundle: EvidenceBundle, now: float) -> Verdict:
     """Who is proven by `bundle` to have broken which rule.
 
-    :param realm: whose signers are judged: its `verification_policy` has their keys.
+    :param realm: whose signers are judged: its `verification_policy` has their keys, and from its `keyserver_auth` on
+        the bundle shows those of replicas that came later.
     :param now: the time by the judge's own clock, in seconds since 1970; it matters to "future_time" only.
     """
     claim = _claim(bundle)
@@ -126,7 +128,7 @@ def judge(realm: RealmConfig, bundle: EvidenceBundle, now: float) -> Verdict:
     if material.strangers:
         notes.append(
             f"signatures by {ids(material.strangers)} are passed over: the realm's verification_policy does not know "
-            "them"
+            f"them{_unfollowed(realm, bundle)}"
         )
     other = evidence_heads.elsewhere(material, realm.RealmName)
     if findings:
@@ -137,6 +139,13 @@ def judge(realm: RealmConfig, bundle: EvidenceBundle, now: float) -> Verdict:
     return Verdict((), UNPROVEN, why, tuple(notes), claim)
 
 
+def _unfollowed(realm: RealmConfig, bundle: EvidenceBundle) -> str:
+    """What would have been needed to know those who became replicas later."""
+    if not bundle.policy_changes or realm.HasField("keyserver_auth"):
+        return ""
+    return ", and without keyserver_auth in the configuration nobody knows where the changes in the bundle begin"
+
+
 def _findings(
     realm: RealmConfig, material: Material, budget: Budget, now: float, notes: list[str]
 ) -> Iterator[Finding]:
@@ -145,6 +154,7 @@ def _findings(
     yield from evidence_heads.two_heads(material, name)
     yield from evidence_heads.broken_chain(material, name)
     yield from evidence_heads.skipped_epoch(material, name)
+    yield from evidence_heads.unusable_policy(material, name)
     yield from evidence_heads.time_reversed(material, name)
     yield from evidence_heads.future_time(material, name, times.nanoseconds(now + FUTURE_TOLERANCE))
     yield from evidence_entries.gone_back(material, name)

@@ -36,6 +36,9 @@ MAX_TRANSCRIPTS = 64
 MAX_UPDATES = MAX_ENTRIES = 250_000
 """A realm takes some hundreds of updates a second, and closes an epoch at least once a minute."""
 
+MAX_POLICY_CHANGES = 1024
+"""One a week makes twenty years."""
+
 MAX_NOTES = 20
 """How many things that could not be decided are told."""
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from coname.core.partial_tree import PartialTree
     from coname.core.types import EntryHash, Index
-    from coname.messages.client_pb2 import SignedEntryUpdate
+    from coname.messages.client_pb2 import AuthorizationPolicy, SignedEntryUpdate
     from coname.messages.verification_pb2 import Transcript
 
 STEP = "evidence"
@@ -34,6 +34,7 @@ class KnownHead:
     :ivar previous: its previous_summary_hash, as it stands.
     :ivar summary: what the next head would say of it.
     :ivar signers: whose signatures over it the bundle holds.
+    :ivar policy: what it says of those who ratify the epochs after it; empty where it says nothing.
     """
 
     realm: str
@@ -43,6 +44,7 @@ class KnownHead:
     previous: bytes
     summary: bytes
     signers: frozenset[int]
+    policy: AuthorizationPolicy
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from coname.core.evidence_words import Finding, describe, finding, moment
+from coname.core.quorums import depth_and_size
+from coname.core.rollover import MOST_PARTS, unusable
 from coname.core.text import hexed, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from coname.core.evidence_facts import KnownHead, Material
+    from coname.messages.client_pb2 import AuthorizationPolicy
 
 
 def two_heads(material: Material, realm: str) -> Iterator[Finding]:
@@ -92,6 +95,22 @@ def future_time(material: Material, realm: str, latest: int) -> Iterator[Finding
                 f"signed that epoch {head.epoch} was issued at {moment(head.issued)}, which has not come yet by this "
                 f"machine's clock.",
             )
+
+
+def unusable_policy(material: Material, realm: str) -> Iterator[Finding]:
+    """A head announces that from then on anybody may ratify, or nobody can."""
+    for head in material.heads.values():
+        if head.realm != realm or not head.policy.ByteSize():
+            continue
+        wrong = unusable(head.policy) if _is_small(head.policy) else ""
+        if wrong:
+            said = f"signed a head of epoch {head.epoch} that announces a policy for the epochs after it which {wrong}."
+            yield from finding("unusable_policy", material.vouch(head), said)
+
+
+def _is_small(policy: AuthorizationPolicy) -> bool:
+    """Whether it can be walked through in no time; a larger one, nobody follows."""
+    return depth_and_size(policy.quorum, MOST_PARTS).size <= MOST_PARTS
 
 
 def foreign_realm(material: Material, realm: str) -> Iterator[Finding]:

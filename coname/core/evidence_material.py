@@ -2,17 +2,12 @@
 
 Rules of this file:
 
-* All or nothing. Every signature filed under an id that the realm's policy knows must verify; every proof must lead to
-  the root of its head; every hash must match. One thing that does not, and the whole bundle is damaged: nobody is
+* All or nothing. Every signature filed under an id that is known (`evidence_keys`) must verify; every proof must lead
+  to the root of its head; every hash must match. One thing that does not, and the whole bundle is damaged: nobody is
   accused with material of which a part was made up, or mangled on the way.
-* Ids are not signed. A signature under an unknown id is that of the key, of those that the policy knows, by which it
-  verifies; if there is none, it is a stranger's, and passed over: a signer shall not spoil the evidence against itself
-  by letting somebody else sign along.
 * A head, a transcript, an entry speak for themselves. What the bundle says about them is not looked at.
 * Heads are read more leniently than by those who trust them (`heads.parse`): who signs a head that is malformed shall
   not escape by it.
-* A key may be filed under several ids; a signature does not say under which. All are one signer here, under the
-  smallest id.
 """
 
 from __future__ import annotations
@@ -24,11 +19,11 @@ from google.protobuf.message import DecodeError
 from coname.core import times, transcripts
 from coname.core.evidence_bounds import MAX_DIFFERENT_HEADS, Budget, TooMuch, check_bounds
 from coname.core.evidence_facts import KnownEntry, KnownHead, KnownTranscript, Material, damaged
+from coname.core.evidence_keys import Keys
 from coname.core.hashes import entry_hash, summary_hash
 from coname.core.partial_tree import PartialTree
 from coname.core.proofs import TreeProofParts
 from coname.core.quorums import ids
-from coname.core.signatures import PUBLIC_KEY_SIZE
 from coname.core.text import hexed
 from coname.core.types import Index
 from coname.messages.client_pb2 import Entry, EpochHead, TimestampedEpochHead
@@ -36,7 +31,7 @@ from coname.messages.client_pb2 import Entry, EpochHead, TimestampedEpochHead
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from coname.messages.client_pb2 import AuthorizationPolicy, SignedEpochHead
+    from coname.messages.client_pb2 import SignedEpochHead
     from coname.messages.config_pb2 import RealmConfig
     from coname.messages.evidence_pb2 import EvidenceBundle, ProvenEntry
     from coname.messages.verification_pb2 import SignedTranscript
@@ -48,7 +43,7 @@ def check(realm: RealmConfig, bundle: EvidenceBundle, budget: Budget) -> Materia
     :raises ProofInvalid: step "evidence": it is damaged, or larger than what is looked at.
     """
     check_bounds(bundle)
-    keys = _Keys(realm.verification_policy, budget)
+    keys = Keys(realm, bundle.policy_changes, budget)
     places = _heads(keys, bundle.heads)
     known = {head.summary: head for head in places}
     covered = [_transcript(keys, place, each, known) for place, each in enumerate(bundle.transcripts)]
@@ -63,47 +58,7 @@ def check(realm: RealmConfig, bundle: EvidenceBundle, budget: Budget) -> Materia
     )
 
 
-class _Keys:
-    """The realm's signers: their keys by id.
-
-    :ivar strangers: the ids under which signatures by unknown keys were found.
-    """
-
-    def __init__(self, policy: AuthorizationPolicy, budget: Budget) -> None:
-        self._keys = {
-            signer: key.ed25519 for signer, key in policy.public_keys.items() if len(key.ed25519) == PUBLIC_KEY_SIZE
-        }
-        self._first: dict[bytes, int] = {}
-        for signer in sorted(self._keys, reverse=True):
-            self._first[self._keys[signer]] = signer
-        self._budget = budget
-        self.strangers: set[int] = set()
-
-    def signers(self, what: str, message: bytes, signatures: Mapping[int, bytes]) -> frozenset[int]:
-        """Who has signed `message`, of those that the policy knows.
-
-        :raises ProofInvalid: one of their signatures does not verify.
-        """
-        found = (self._signer(what, message, signer, signatures[signer]) for signer in sorted(signatures))
-        return frozenset(signer for signer in found if signer is not None)
-
-    def _signer(self, what: str, message: bytes, signer: int, signature: bytes) -> int | None:
-        key = self._keys.get(signer)
-        if key is None:
-            return self._whose(message, signer, signature)
-        if not self._budget.verify_signer(key, message, signature):
-            raise damaged(f"the signature by {signer} on {what} does not verify")
-        return self._first[key]
-
-    def _whose(self, message: bytes, unknown: int, signature: bytes) -> int | None:
-        for key, signer in self._first.items():
-            if self._budget.verify_signer(key, message, signature):
-                return signer
-        self.strangers.add(unknown)
-        return None
-
-
-def _heads(keys: _Keys, signed: Sequence[SignedEpochHead]) -> list[KnownHead]:
+def _heads(keys: Keys, signed: Sequence[SignedEpochHead]) -> list[KnownHead]:
     """The head at each place; the same object wherever the EpochHead is the same."""
     contents = [read_head(place, each.head) for place, each in enumerate(signed)]
     if len(set(contents)) > MAX_DIFFERENT_HEADS:
@@ -136,11 +91,18 @@ def _known_head(content: bytes, signers: frozenset[int]) -> KnownHead:
     except ValueError:
         issued = None
     return KnownHead(
-        head.realm, head.epoch, head.root_hash, issued, head.previous_summary_hash, summary_hash(content), signers
+        realm=head.realm,
+        epoch=head.epoch,
+        root_hash=head.root_hash,
+        issued=issued,
+        previous=head.previous_summary_hash,
+        summary=summary_hash(content),
+        signers=signers,
+        policy=head.next_epoch_policy,
     )
 
 
-def _transcript(keys: _Keys, place: int, signed: SignedTranscript, known: Mapping[bytes, KnownHead]) -> KnownTranscript:
+def _transcript(keys: Keys, place: int, signed: SignedTranscript, known: Mapping[bytes, KnownHead]) -> KnownTranscript:
     message = transcripts.parse(signed.transcript)
     head = known.get(message.head_summary)
     if head is None:

@@ -39,6 +39,9 @@ STEP = "rollover"
 MOST_KEYS = 1024
 """In a policy that is announced: a realm has some replicas with few keys each. It bounds what following one costs."""
 
+MOST_PARTS = 2 * MOST_KEYS
+"""Of its quorum: each key, and each replica."""
+
 
 def next_policy(head: Head) -> AuthorizationPolicy | None:
     """Who ratifies the epochs after that of `head`, if it says so; None where nothing changes.
@@ -56,20 +59,27 @@ def next_policy(head: Head) -> AuthorizationPolicy | None:
 
 
 def _check(policy: AuthorizationPolicy, what: str) -> None:
-    if not policy.HasField("quorum"):
-        raise ProofInvalid(STEP, f"{what} has no quorum: nothing would ever satisfy it")
-    size = quorums.depth_and_size(policy.quorum, 2 * MOST_KEYS).size
-    if len(policy.public_keys) > MOST_KEYS or size > 2 * MOST_KEYS:
-        raise ProofInvalid(STEP, f"{what} has more than {MOST_KEYS} keys, or a quorum of more than {2 * MOST_KEYS}")
+    if len(policy.public_keys) > MOST_KEYS or quorums.depth_and_size(policy.quorum, MOST_PARTS).size > MOST_PARTS:
+        raise ProofInvalid(STEP, f"{what} has more than {MOST_KEYS} keys, or a quorum of more than {MOST_PARTS}")
     wrong = [signer for signer, key in policy.public_keys.items() if len(key.ed25519) != PUBLIC_KEY_SIZE]
     if wrong:
         raise ProofInvalid(STEP, f"{what} has no Ed25519 key for {quorums.ids(wrong)}")
+    bad = unusable(policy)
+    if bad:
+        raise ProofInvalid(STEP, f"{what} {bad}")
     if quorums.signers(policy.quorum) != set(policy.public_keys):
         raise ProofInvalid(STEP, f"{what} has other keys than those that its quorum asks for")
+
+
+def unusable(policy: AuthorizationPolicy) -> str:
+    """Why nobody can have meant `policy` to ratify epochs, in words that go on from it; empty if somebody can."""
+    if not policy.HasField("quorum"):
+        return "has no quorum: nothing would ever satisfy it"
     if quorums.satisfied(policy.quorum, ()):
-        raise ProofInvalid(STEP, f"{what} is satisfied without any signature")
+        return "is satisfied without any signature"
     if not quorums.satisfied(policy.quorum, policy.public_keys):
-        raise ProofInvalid(STEP, f"{what} is not satisfied by all of its keys together")
+        return "is not satisfied by all of its keys together"
+    return ""
 
 
 def followed(

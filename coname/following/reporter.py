@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from twisted.logger import Logger
 
+from coname.core.policies import describe
 from coname.core.times import NANOSECONDS
 from coname.following import notices
 from coname.following.evidence_files import RETRY_SECONDS
@@ -149,12 +150,24 @@ class Reporter:
         """Look at the replay and the evidence after a call, and tell what is new."""
         tally, replay = self._tally, self._replay
         tally.verified_epoch, tally.issued = replay.verified, replay.verified_issue_time
+        self._look_at_policy()
         while self._folder.news:
             self._tell(self._folder.news.popleft())
         tally.signing = replay.violation is None
         if replay.violation is not None and not self._told_violation:
             self._told_violation = True
             notices.violation(replay.violation, self._config)
+
+    def _look_at_policy(self) -> None:
+        since, policy = self._replay.policy
+        if since != self._tally.policy_since:
+            self._tally.policy_since = since
+            self._log.info(
+                "The keyserver's replicas have changed: by the head of epoch {epoch}, the epochs after it are ratified "
+                "by {policy}",
+                epoch=since,
+                policy=describe(policy),
+            )
 
     def _tell(self, news: News) -> None:
         if news.digest not in self._counted:

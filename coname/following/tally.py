@@ -16,6 +16,7 @@ class Tally:
     :ivar push_failures: pushes that failed since the start, for good or not.
     :ivar violations: found since the start, by rule.
     :ivar evidence_waiting: bundles that could not be written yet.
+    :ivar policy_since: the epoch whose head announced who ratifies now; 0: the configuration did.
     :ivar connected: whether there is a stream. :ivar signing: False once there was a violation.
     """
 
@@ -27,5 +28,6 @@ class Tally:
     push_failures: int = 0
     violations: Counter[str] = field(default_factory=Counter)
     evidence_waiting: int = 0
+    policy_since: int = 0
     connected: bool = False
     signing: bool = True

@@ -26,7 +26,7 @@ from coname.messages import client_pb2 as coname_dot_messages_dot_client__pb2
 from coname.messages import verification_pb2 as coname_dot_messages_dot_verification__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x63oname/messages/evidence.proto\x12\x05proto\x1a\x1c\x63oname/messages/client.proto\x1a\"coname/messages/verification.proto\"\xaa\x02\n\x0e\x45videnceBundle\x12\x0e\n\x06\x66ormat\x18\x01 \x01(\r\x12\r\n\x05realm\x18\x02 \x01(\t\x12\x0c\n\x04rule\x18\x03 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x04 \x01(\t\x12\x0f\n\x07witness\x18\x05 \x01(\t\x12$\n\nnoticed_at\x18\x06 \x01(\x0b\x32\x10.proto.Timestamp\x12%\n\x05heads\x18\x07 \x03(\x0b\x32\x16.proto.SignedEpochHead\x12,\n\x0btranscripts\x18\x08 \x03(\x0b\x32\x17.proto.SignedTranscript\x12)\n\x07updates\x18\t \x03(\x0b\x32\x18.proto.SignedEntryUpdate\x12#\n\x07\x65ntries\x18\n \x03(\x0b\x32\x12.proto.ProvenEntry\"_\n\x0bProvenEntry\x12\x0c\n\x04head\x18\x01 \x01(\r\x12\r\n\x05index\x18\x02 \x01(\x0c\x12$\n\ntree_proof\x18\x03 \x01(\x0b\x32\x10.proto.TreeProof\x12\r\n\x05\x65ntry\x18\x04 \x01(\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x63oname/messages/evidence.proto\x12\x05proto\x1a\x1c\x63oname/messages/client.proto\x1a\"coname/messages/verification.proto\"\xd7\x02\n\x0e\x45videnceBundle\x12\x0e\n\x06\x66ormat\x18\x01 \x01(\r\x12\r\n\x05realm\x18\x02 \x01(\t\x12\x0c\n\x04rule\x18\x03 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x04 \x01(\t\x12\x0f\n\x07witness\x18\x05 \x01(\t\x12$\n\nnoticed_at\x18\x06 \x01(\x0b\x32\x10.proto.Timestamp\x12%\n\x05heads\x18\x07 \x03(\x0b\x32\x16.proto.SignedEpochHead\x12,\n\x0btranscripts\x18\x08 \x03(\x0b\x32\x17.proto.SignedTranscript\x12)\n\x07updates\x18\t \x03(\x0b\x32\x18.proto.SignedEntryUpdate\x12#\n\x07\x65ntries\x18\n \x03(\x0b\x32\x12.proto.ProvenEntry\x12+\n\x0epolicy_changes\x18\x0b \x03(\x0b\x32\x13.proto.RatifiedHead\"_\n\x0bProvenEntry\x12\x0c\n\x04head\x18\x01 \x01(\r\x12\r\n\x05index\x18\x02 \x01(\x0c\x12$\n\ntree_proof\x18\x03 \x01(\x0b\x32\x10.proto.TreeProof\x12\r\n\x05\x65ntry\x18\x04 \x01(\x0c\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,7 +34,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'coname.messages.evidence_pb
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EVIDENCEBUNDLE']._serialized_start=108
-  _globals['_EVIDENCEBUNDLE']._serialized_end=406
-  _globals['_PROVENENTRY']._serialized_start=408
-  _globals['_PROVENENTRY']._serialized_end=503
+  _globals['_EVIDENCEBUNDLE']._serialized_end=451
+  _globals['_PROVENENTRY']._serialized_start=453
+  _globals['_PROVENENTRY']._serialized_end=548
 # @@protoc_insertion_point(module_scope)

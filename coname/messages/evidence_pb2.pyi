@@ -9,7 +9,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class EvidenceBundle(_message.Message):
-    __slots__ = ("format", "realm", "rule", "account", "witness", "noticed_at", "heads", "transcripts", "updates", "entries")
+    __slots__ = ("format", "realm", "rule", "account", "witness", "noticed_at", "heads", "transcripts", "updates", "entries", "policy_changes")
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     REALM_FIELD_NUMBER: _ClassVar[int]
     RULE_FIELD_NUMBER: _ClassVar[int]
@@ -20,6 +20,7 @@ class EvidenceBundle(_message.Message):
     TRANSCRIPTS_FIELD_NUMBER: _ClassVar[int]
     UPDATES_FIELD_NUMBER: _ClassVar[int]
     ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    POLICY_CHANGES_FIELD_NUMBER: _ClassVar[int]
     format: int
     realm: str
     rule: str
@@ -30,7 +31,8 @@ class EvidenceBundle(_message.Message):
     transcripts: _containers.RepeatedCompositeFieldContainer[_verification_pb2.SignedTranscript]
     updates: _containers.RepeatedCompositeFieldContainer[_client_pb2.SignedEntryUpdate]
     entries: _containers.RepeatedCompositeFieldContainer[ProvenEntry]
-    def __init__(self, format: _Optional[int] = ..., realm: _Optional[str] = ..., rule: _Optional[str] = ..., account: _Optional[str] = ..., witness: _Optional[str] = ..., noticed_at: _Optional[_Union[_client_pb2.Timestamp, _Mapping]] = ..., heads: _Optional[_Iterable[_Union[_client_pb2.SignedEpochHead, _Mapping]]] = ..., transcripts: _Optional[_Iterable[_Union[_verification_pb2.SignedTranscript, _Mapping]]] = ..., updates: _Optional[_Iterable[_Union[_client_pb2.SignedEntryUpdate, _Mapping]]] = ..., entries: _Optional[_Iterable[_Union[ProvenEntry, _Mapping]]] = ...) -> None: ...
+    policy_changes: _containers.RepeatedCompositeFieldContainer[_client_pb2.RatifiedHead]
+    def __init__(self, format: _Optional[int] = ..., realm: _Optional[str] = ..., rule: _Optional[str] = ..., account: _Optional[str] = ..., witness: _Optional[str] = ..., noticed_at: _Optional[_Union[_client_pb2.Timestamp, _Mapping]] = ..., heads: _Optional[_Iterable[_Union[_client_pb2.SignedEpochHead, _Mapping]]] = ..., transcripts: _Optional[_Iterable[_Union[_verification_pb2.SignedTranscript, _Mapping]]] = ..., updates: _Optional[_Iterable[_Union[_client_pb2.SignedEntryUpdate, _Mapping]]] = ..., entries: _Optional[_Iterable[_Union[ProvenEntry, _Mapping]]] = ..., policy_changes: _Optional[_Iterable[_Union[_client_pb2.RatifiedHead, _Mapping]]] = ...) -> None: ...
 
 class ProvenEntry(_message.Message):
     __slots__ = ("head", "index", "tree_proof", "entry")

@@ -42,6 +42,11 @@ class TallyCollector:
         yield _gauge("verified_epoch", "The newest epoch that was verified.", tally.verified_epoch)
         yield _gauge("verified_issue_time_seconds", "When that epoch was issued, since 1970.", tally.issued)
         yield _gauge("behind_steps", "Steps that the keyserver is known to have, not verified yet.", tally.behind)
+        yield _gauge(
+            "policy_since_epoch",
+            "The epoch whose head announced who ratifies now; 0 for the configured replicas.",
+            tally.policy_since,
+        )
         yield _gauge("connected", "Whether the keyserver's stream is open.", tally.connected)
         yield _gauge("signing", "0 once there was a violation, until an operator resumes.", tally.signing)
         yield _gauge("evidence_waiting", "Whether evidence could not be written yet.", tally.evidence_waiting)

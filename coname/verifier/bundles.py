@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from coname.core import times, transcripts
 from coname.core.evidence_bounds import MAX_BUNDLE_BYTES
+from coname.core.types import Epoch
 from coname.errors import ProofInvalid
 from coname.messages.client_pb2 import TreeProof
 from coname.messages.evidence_pb2 import EvidenceBundle, ProvenEntry
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from coname.verifier.head_checks import Malformed, Witnessed
     from coname.verifier.history import History
     from coname.verifier.open_epoch import OpenEpoch
+    from coname.verifier.policies import Policies
     from coname.verifier.settings import ReplaySettings
     from coname.verifier.violations import Finding
 
@@ -42,7 +44,8 @@ _WITH_TRANSCRIPTS = {rules.SKIPPED_EPOCH, rules.FOREIGN_REALM, rules.MISSING_TRA
 _OF_UPDATES = {rules.WRONG_ROOT, rules.UNAUTHORISED_UPDATE, rules.VERSION_DECREASED, rules.UPDATE_TOO_LARGE}
 _TOO_LARGE = ". (Not all that shows it has room here.)"
 _FRAME = 8  # of a message in a message: its field's number and its length
-_ALONE = {rules.UNRATIFIED_HEAD, rules.FUTURE_TIME}
+NEWEST = Epoch(2**64 - 1)
+_ALONE = {rules.UNRATIFIED_HEAD, rules.FUTURE_TIME, rules.UNUSABLE_POLICY}
 """What a head shows by itself, or does not."""
 
 
@@ -65,12 +68,14 @@ def bundle(
     finding: Finding,
     shown: Sequence[Witnessed],
     now_ns: int,
+    policies: Policies,
     place: Place | None = None,
     room: int = MAX_BUNDLE_BYTES,
 ) -> EvidenceBundle:
     """The evidence for one finding.
 
     :param shown: the heads that show it, the earlier first; the last one is what it was found in.
+    :param policies: who ratifies which epoch.
     :param place: where, if it is of the updates.
     :param room: how many bytes it may have.
     """
@@ -84,6 +89,7 @@ def bundle(
         noticed_at=times.timestamp(divmod(now_ns, times.NANOSECONDS)),
         heads=[witnessed.signed for witnessed in heads],
     )
+    _add_changes(made, policies, max((each.epoch for each in heads), default=Epoch(0)))
     if finding.rule in _WITH_TRANSCRIPTS:
         said = (each.transcript for each in heads if _said(each.transcript, each.summary))
         made.transcripts.extend(transcript for transcript in said if transcript is not None)
@@ -95,12 +101,20 @@ def bundle(
     return made
 
 
-def of_malformed(made: EvidenceBundle, new: Malformed, place: Place | None, room: int) -> None:
+def _add_changes(made: EvidenceBundle, policies: Policies, epoch: Epoch) -> None:
+    """Show how the keys by which heads up to that epoch are signed came to be the realm's."""
+    del made.policy_changes[:]
+    for signed in policies.led_to(epoch):
+        made.policy_changes.add(ratifications=[signed])
+
+
+def of_malformed(made: EvidenceBundle, new: Malformed, policies: Policies, place: Place | None, room: int) -> None:
     """Add a head that cannot be read as one, and what belongs to it: a judge may be able to read enough of it.
 
     :param place: what led to it, if it was to be verified.
     """
     made.heads.append(new.signed)
+    _add_changes(made, policies, NEWEST)
     if place is not None:
         _add_updates(made, new.transcript, new.summary, place)
     if place is None or not made.transcripts:

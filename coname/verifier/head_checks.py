@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError
 from coname.core import heads, quorums, transcripts
 from coname.core.hashes import summary_hash
 from coname.core.policies import describe, signed_by
+from coname.core.rollover import next_policy
 from coname.core.signatures_2017 import verify_2017
 from coname.core.text import quoted
 from coname.core.times import NANOSECONDS
@@ -20,6 +21,7 @@ from coname.errors import ProofInvalid
 from coname.messages.client_pb2 import SignedEpochHead, TimestampedEpochHead
 from coname.messages.verification_pb2 import SignedTranscript
 from coname.verifier import violations as rules
+from coname.verifier.policies import is_satisfied
 from coname.verifier.violations import Finding
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from coname.messages.client_pb2 import AuthorizationPolicy
     from coname.messages.verification_pb2 import Transcript, VerifierStep
     from coname.messages.verifier_pb2 import WitnessedHead
+    from coname.verifier.policies import Policies
     from coname.verifier.settings import ReplaySettings
 
 
@@ -72,13 +75,15 @@ class Malformed:
     summary: bytes
 
 
-def witness(policy: AuthorizationPolicy, step: VerifierStep, position: int) -> Witnessed:
+def witness(policies: Policies, step: VerifierStep, position: int) -> Witnessed:
     """Read a step that is a head.
 
     :raises ProofInvalid: it is malformed.
     """
+    head = heads.parse(step.Epoch.head)
+    policy = policies.of(head.epoch)
     return Witnessed(
-        heads.parse(step.Epoch.head),
+        head,
         signed_only(policy, step.Epoch),
         _transcript(policy, step.transcript) if step.HasField("transcript") else None,
         position,
@@ -116,10 +121,15 @@ def _transcript(policy: AuthorizationPolicy, signed: SignedTranscript) -> Signed
     return SignedTranscript(transcript=signed.transcript, signatures=kept) if kept else None
 
 
-def check_alone(settings: ReplaySettings, new: Witnessed, now_ns: int) -> Iterator[Finding]:
-    """What must hold of a head whatever came before it. Without a good signature, nothing but that is said."""
-    policy, head = settings.policy, new.head
-    if not (policy.HasField("quorum") and quorums.satisfied(policy.quorum, new.signed.signatures)):
+def check_alone(
+    settings: ReplaySettings, policy: AuthorizationPolicy, new: Witnessed, now_ns: int
+) -> Iterator[Finding]:
+    """What must hold of a head whatever came before it. Without a good signature, nothing but that is said.
+
+    :param policy: what ratifies its epoch.
+    """
+    head = new.head
+    if not is_satisfied(policy, new.signed):
         yield Finding(
             rules.UNRATIFIED_HEAD,
             f"the head of epoch {head.epoch} is not ratified: expected the signatures of {describe(policy)}; good ones "
@@ -132,6 +142,10 @@ def check_alone(settings: ReplaySettings, new: Witnessed, now_ns: int) -> Iterat
             rules.FOREIGN_REALM,
             f"the head of epoch {head.epoch} is of the realm {quoted(head.realm)}, not of {quoted(settings.realm)}",
         )
+    try:
+        next_policy(head)
+    except ProofInvalid as error:
+        yield Finding(rules.UNUSABLE_POLICY, str(error))
     ahead = head.issue_time_ns - now_ns
     if ahead > settings.clock_tolerance_ns:
         yield Finding(
@@ -176,15 +190,20 @@ def two_heads(known: Witnessed, new: Witnessed) -> Finding:
 
 
 def check_transcript(
-    settings: ReplaySettings, new: Witnessed, step: VerifierStep, first_step: int, updates_hash: bytes | None
+    settings: ReplaySettings,
+    policy: AuthorizationPolicy,
+    new: Witnessed,
+    step: VerifierStep,
+    first_step: int,
+    updates_hash: bytes | None,
 ) -> Iterator[Finding]:
     """What must hold of a head's transcript.
 
+    :param policy: what ratifies its epoch.
     :param step: as it came: it may carry a transcript that nobody has signed.
     :param first_step: verifier log index of the epoch's first step.
     :param updates_hash: of the updates that came; None if not all of them were kept.
     """
-    policy = settings.policy
     if step.HasField("transcript"):
         wrong = _wrong(settings, new, step.transcript.transcript, first_step, updates_hash)
         if wrong:

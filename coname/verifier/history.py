@@ -21,6 +21,7 @@ from coname.messages.client_pb2 import SignedEpochHead
 from coname.messages.verifier_pb2 import VerifiedEpoch, VerifierState, WitnessedHead
 from coname.storage.tree import EMPTY, MerkleTree, NodeRef, Updated, complete
 from coname.verifier import tables
+from coname.verifier.policies import Policies
 from coname.verifier.waiting_store import WaitingStore
 from coname.verifier.watching import recalled
 
@@ -41,12 +42,14 @@ class Taken:
     :ivar issue_time: seconds since 1970.
     :ivar position: verifier log index of its head.
     :ivar signed: what to push; None if it was too old to be signed.
+    :ivar changed: whether others ratify the epochs after it.
     """
 
     epoch: Epoch
     issue_time: float
     position: int
     signed: SignedEpochHead | None
+    changed: bool = False
 
 
 class History:
@@ -55,6 +58,7 @@ class History:
     :param store: where it is read from and written to; nothing is durable before its `flush`.
     :ivar tip: the newest head; None before the first.
     :ivar root: the tree of that epoch.
+    :ivar policies: who ratifies which epoch.
     :raises Misconfigured: the database is another verifier's.
     :raises Corrupt: it is damaged.
     """
@@ -65,6 +69,7 @@ class History:
         self._key = signing_key
         self._tree = MerkleTree(store, settings.tree_nonce, settings.cache_bytes)
         self._state = _open(store, settings)
+        self.policies = Policies(store, settings.policy)
         self.tip: Witnessed | None = None
         self.root: NodeRef = EMPTY
         if self._state.epoch:
@@ -126,9 +131,10 @@ class History:
         self._state.epoch, self._state.next_node = new.epoch, updated.next_node
         self._store.put(tables.epoch_key(new.epoch), record.SerializeToString())
         self._store.put(tables.STATE_KEY, self._state.SerializeToString())
+        changed = self.policies.advance(new)
         self._tree.remember(updated)
         self.tip, self.root = new, updated.root
-        return Taken(new.epoch, new.head.issue_time, new.position, signed)
+        return Taken(new.epoch, new.head.issue_time, new.position, signed, changed)
 
     def sign_newest(self, now_ns: int) -> SignedEpochHead | None:
         """Sign the newest epoch, however old; None if there is none, or it is signed already."""

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from coname.core.signatures import SigningKey
     from coname.interfaces import IKeyValueStore
-    from coname.messages.client_pb2 import SignedEpochHead
+    from coname.messages.client_pb2 import AuthorizationPolicy, SignedEpochHead
     from coname.messages.evidence_pb2 import EvidenceBundle
     from coname.verifier.settings import ReplaySettings
     from coname.verifier.violations import Violation
@@ -70,7 +70,7 @@ class Replay:
         self._waiting = WaitingStore(store)
         self._history = History(self._waiting, settings, signing_key)
         self._casebook = Casebook(store, self._waiting, evidence)
-        self._watcher = Watcher(self._waiting, settings)
+        self._watcher = Watcher(self._waiting, settings, self._history.policies)
         self._usable = True
         self._back = 0  # how many epochs before the newest verified one the stream begins
         self._stream = self._start()
@@ -98,6 +98,12 @@ class Replay:
     def steps(self) -> int:
         """The verifier log index that the next step of the stream is taken to have."""
         return self._stream.steps
+
+    @property
+    def policy(self) -> tuple[Epoch, AuthorizationPolicy]:
+        """Who ratifies the next epoch, and the epoch whose head announced that; 0 if it is the configured policy."""
+        policies = self._history.policies
+        return policies.since, policies.verified
 
     @property
     def violation(self) -> Violation | None:

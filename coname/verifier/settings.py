@@ -24,7 +24,7 @@ class ReplaySettings:
     """One verifier's settings.
 
     :ivar id: what its signatures are filed under.
-    :ivar policy: whose signatures ratify an epoch (`initial_keyserver_auth`).
+    :ivar policy: whose signatures ratify an epoch (`initial_keyserver_auth`), until a verified head names others.
     :ivar tree_nonce: the realm's; empty for most.
     :ivar require_transcripts: sign no epoch whose updates the keyserver has not signed for.
     :ivar clock_tolerance_ns: how far in the future, by our clock, an epoch may be issued; nanoseconds.

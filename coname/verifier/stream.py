@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from coname.core.signatures import Verify
+    from coname.messages.client_pb2 import AuthorizationPolicy
     from coname.storage.tree import Updated
     from coname.verifier.casebook import Casebook
     from coname.verifier.history import History, Taken
@@ -87,6 +88,7 @@ class Stream:
         self.lost = False
         self.steps = history.position(begins_at)
         watcher.last = None
+        history.policies.begin()
         self._open_next()
 
     def _open_next(self) -> None:
@@ -137,7 +139,7 @@ class Stream:
             )
             return None
         try:
-            new = witness(self._settings.policy, step, position)
+            new = witness(self._history.policies, step, position)
         except ProofInvalid as error:
             self._refuse(step, f"step {position} is a malformed head: {error}", now_ns)
             return None
@@ -149,14 +151,14 @@ class Stream:
     def _refuse(self, step: VerifierStep, account: str, now_ns: int) -> None:
         """A head that cannot be read as one. A judge may be able to: it goes into the evidence as it is."""
         finding = Finding(rules.MALFORMED_STEP, account)
-        new = witness_malformed(self._settings.policy, step)
+        new = witness_malformed(self._history.policies.newest, step)
         filed = case(finding, 0, shake(step.Epoch.head, SUMMARY_SIZE), bool(new.signed.signatures))
         if self._casebook.wants(filed):
             tip = self._history.tip
-            made = bundles.bundle(self._settings, finding, [] if tip is None else [tip], now_ns)
+            made = bundles.bundle(self._settings, finding, [] if tip is None else [tip], now_ns, self._history.policies)
             following = self._mode is _Mode.FOLLOWING and bool(new.signed.signatures)
             place = bundles.Place(self._history, self._opened, None) if following else None
-            bundles.of_malformed(made, new, place, self._casebook.room)
+            bundles.of_malformed(made, new, self._history.policies, place, self._casebook.room)
             self._casebook.file(filed, made)
         self._casebook.stop(finding, Epoch(self._history.epoch + 1), now_ns)
         self._watcher.last = None
@@ -172,6 +174,7 @@ class Stream:
             return taken
         self._accuse(found, new, now_ns, updated)
         self._watcher.remember(new, self._history.epoch)
+        self._history.policies.suppose(new, self._history.epoch)
         self._mode = _Mode.WATCHING
         return None
 
@@ -179,7 +182,7 @@ class Stream:
         """What is wrong with a head that is to be verified; and the tree, if it can be built."""
         tip = self._history.tip
         shown = [new] if tip is None else [tip, new]
-        alone = [(finding, shown) for finding in check_alone(self._settings, new, now_ns)]
+        alone = [(finding, shown) for finding in check_alone(self._settings, self._policy(new), new, now_ns)]
         if not new.signed.signatures:
             return None, alone  # nobody has said any of it
         found: list[Shown] = list(self._watcher.contradictions(new, self._history.epoch))
@@ -208,7 +211,12 @@ class Stream:
     def _check_transcript(self, step: VerifierStep, new: Witnessed) -> Iterator[Finding]:
         wanted = step.HasField("transcript")
         updates_hash = self._opened.updates_hash() if wanted else None
-        return check_transcript(self._settings, new, step, self._opened.first_step, updates_hash)
+        policy = self._policy(new)
+        return check_transcript(self._settings, policy, new, step, self._opened.first_step, updates_hash)
+
+    def _policy(self, new: Witnessed) -> AuthorizationPolicy:
+        """What must have ratified a head."""
+        return self._history.policies.of(new.epoch)
 
     # violations
 
@@ -222,7 +230,9 @@ class Stream:
             if self._casebook.wants(filed):
                 place = bundles.Place(self._history, self._opened, updated)
                 room = self._casebook.room
-                self._casebook.file(filed, bundles.bundle(self._settings, finding, shown, now_ns, place, room))
+                policies = self._history.policies
+                made = bundles.bundle(self._settings, finding, shown, now_ns, policies, place, room)
+                self._casebook.file(filed, made)
         if found:
             self._casebook.stop(found[0][0], Epoch(self._history.epoch + 1), now_ns)
 
@@ -250,7 +260,7 @@ class Stream:
         new = None
         if kind == "Epoch":
             try:
-                new = witness(self._settings.policy, step, position)
+                new = witness(self._history.policies, step, position)
             except ProofInvalid:
                 pass
             else:

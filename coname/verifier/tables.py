@@ -6,6 +6,7 @@ table  key                                          value
 ``m``  nothing                                      `VerifierState`
 ``b``  nothing                                      `StoredViolation`: why nothing is signed
 ``e``  epoch                                        `VerifiedEpoch`
+``c``  epoch                                        `AuthorizationPolicy` that ratifies from that epoch on
 ``q``  epoch                                        nothing: its signature was not acknowledged yet
 ``u``  index                                        the `Entry` that the newest verified tree holds
 ``s``  epoch, summary hash of the head              `WitnessedHead`: one that was seen and not verified
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING
 from coname.core.types import Epoch, Index
 from coname.errors import Corrupt
 from coname.interfaces import Delete
+from coname.messages.client_pb2 import AuthorizationPolicy
 from coname.messages.verifier_pb2 import StoredViolation, VerifiedEpoch, VerifierState, WitnessedHead
 from coname.storage.records import decode
 
@@ -74,6 +76,18 @@ def read_epoch(store: IKeyValueStore, epoch: Epoch) -> VerifiedEpoch:
     if data is None:
         raise Corrupt(f"the stored record of epoch {epoch} is missing")
     return decode(VerifiedEpoch, data, f"record of epoch {epoch}")
+
+
+def policy_key(epoch: Epoch) -> bytes:
+    """The key of the policy that ratifies from an epoch on."""
+    return b"c" + _number(epoch)
+
+
+def read_policies(store: IKeyValueStore) -> Iterator[tuple[Epoch, AuthorizationPolicy]]:
+    """The policies that took the place of the configured one, and the epochs from which on, oldest first."""
+    for key, value in store.iterate(b"c", b"d"):
+        epoch = Epoch(int.from_bytes(key[1:], "big"))
+        yield epoch, decode(AuthorizationPolicy, value, f"policy from epoch {epoch} on")
 
 
 def unacknowledged_key(epoch: Epoch) -> bytes:

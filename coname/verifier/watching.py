@@ -18,6 +18,7 @@ from coname.verifier.head_checks import Witnessed, check_alone, check_succession
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from coname.verifier.policies import Policies
     from coname.verifier.settings import ReplaySettings
     from coname.verifier.violations import Finding
     from coname.verifier.waiting_store import WaitingStore
@@ -42,8 +43,9 @@ class Watcher:
     :ivar last: the head before in this stream, if it was one that is only watched.
     """
 
-    def __init__(self, store: WaitingStore, settings: ReplaySettings) -> None:
+    def __init__(self, store: WaitingStore, settings: ReplaySettings, policies: Policies) -> None:
         self._store = store
+        self._policies = policies
         self._settings = settings
         self._count = tables.count_witnessed(store)
         self.last: Witnessed | None = None
@@ -56,13 +58,14 @@ class Watcher:
         if new.signed.signatures:
             yield from self.contradictions(new, verified)
         shown = [new] if self.last is None else [self.last, new]
-        for finding in check_alone(self._settings, new, now_ns):
+        for finding in check_alone(self._settings, self._policies.of(new.epoch), new, now_ns):
             yield finding, shown
         if self.last is not None and new.signed.signatures:
             for finding in check_succession(self.last, new):
                 if finding.rule != rules.REPEATED_EPOCH:
                     yield finding, shown
         self.remember(new, verified)
+        self._policies.suppose(new, verified)
 
     def contradictions(self, new: Witnessed, verified: Epoch) -> Iterator[Shown]:
         """Other heads for the same epoch, verified or only seen."""

@@ -97,7 +97,7 @@ class AnnouncementTests(RolloverCase):
         self.refused("no Ed25519 key for", policy)
 
     def test_an_id_without_a_key(self) -> None:
-        policy = replicas(0, 1)
+        policy = replicas(0, 1, 2)
         del policy.public_keys[KEYS[0].key_id]
         self.refused("other keys than those", policy)
 

@@ -37,13 +37,14 @@ class MetricsTests(TestCase):
         self.tally.verified_epoch, self.tally.issued, self.tally.behind = 17, 1234.5, 3
         self.tally.steps, self.tally.signed, self.tally.push_failures = 40, 16, 2
         self.tally.connected, self.tally.signing, self.tally.evidence_waiting = True, False, 1
-        self.tally.violations["two_heads"] = 1
+        self.tally.violations["two_heads"], self.tally.policy_since = 1, 12
         self.assertEqual(
             await self.numbers(),
             {
                 "coname_verifier_verified_epoch": 17,
                 "coname_verifier_verified_issue_time_seconds": 1234.5,
                 "coname_verifier_behind_steps": 3,
+                "coname_verifier_policy_since_epoch": 12,
                 "coname_verifier_connected": 1,
                 "coname_verifier_signing": 0,
                 "coname_verifier_evidence_waiting": 1,
