@@ -11,6 +11,7 @@ from coname.engines import prepare
 from coname.keyserver.replica import Parts, Replica
 from coname.keyserver.warming import Warming, warm_newest
 from coname.registration.registrar import Registrar
+from coname.space import SpaceWatch
 from coname.storage.leveldb import LevelDBStore
 
 
@@ -34,6 +35,7 @@ class RunningReplica:
         self._store: LevelDBStore | None = None
         self._replica: Replica | None = None
         self._warming: Warming | None = None
+        self._space = SpaceWatch(settings.data_folder.parent, reactor)
 
     async def open(self) -> None:
         """Finish what was begun with the database, open it, and start."""
@@ -42,6 +44,7 @@ class RunningReplica:
         self.parts = make_parts(self._settings, self._store, self._reactor, self._begin_anew, self._registrar)
         self.replica = self._replica = Replica(self.parts)
         await self.replica.start()
+        self._space.start()
 
     def warm(self) -> None:
         """Fill the memory for tree nodes, little by little."""
@@ -50,6 +53,7 @@ class RunningReplica:
 
     async def close(self) -> None:
         """Stop, and close the database. What was not opened is not closed."""
+        self._space.stop()
         if self._warming is not None:
             await self._warming.stop()
         if self._replica is not None:
