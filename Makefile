@@ -11,7 +11,7 @@ PYTEST_ARGS ?=
 SEEDS ?= 2000
 FIRST ?= 0
 
-.PHONY: demo test simulate lint reformat types docs bench messages clean
+.PHONY: demo test simulate lint reformat types docs bench messages page clean
 
 $(STAMP): pyproject.toml
 	@test -n "$(PYTHON)" && $(PYTHON) -c '$(FITS)' || \
@@ -47,6 +47,13 @@ bench: $(STAMP)  ## how fast it is here; BENCH_ARGS=--quick takes a minute
 
 messages: $(STAMP)  ## compile the .proto files again
 	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. coname/messages/*.proto
+
+page: page/node_modules  ## build the page into the package again; needs Node.js
+	cd page && npx --no-install tsc && node build.js
+
+page/node_modules: page/package-lock.json
+	npm ci --no-audit --no-fund --prefix page
+	@touch $@
 
 clean:
 	rm -rf $(VENV) docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -5,6 +5,8 @@
 
 import { createInterface } from "node:readline";
 import { canonical } from "../src/verify/addresses.js";
+import { describe, guess, prepare } from "../src/keys/kinds.js";
+import { read, realmName, write } from "../src/owner/identity_file.js";
 import { follow, settle } from "../src/verify/continuity.js";
 import { parse } from "../src/verify/heads.js";
 import { fromHex, hex } from "../src/verify/bytes.js";
@@ -40,6 +42,18 @@ const actions = {
     }));
     const span = sightings.reduce(settle, null);
     return [span.first, span.last].map((each) => [String(each.epoch), each.version === null ? null : String(each.version)]);
+  },
+  describe: ({ name, value }) => describe(name, fromHex(value)),
+  prepare: ({ name, value }) => hex(prepare(name, fromHex(value))),
+  guess: ({ value }) => guess(fromHex(value)),
+  realm_name: ({ realm }) => realmName(decode(messages.RealmConfig, fromHex(realm))),
+  read_identity({ text }) {
+    const { seeds, pending, ...saved } = read(text);
+    return { ...saved, seeds: seeds.map(hex), pending: pending && hex(encode(messages.UpdateRequest, pending)) };
+  },
+  write_identity({ seeds, pending, ...saved }) {
+    const decoded = pending && decode(messages.UpdateRequest, fromHex(pending));
+    return write({ ...saved, seeds: seeds.map(fromHex), pending: decoded });
   },
   signature: ({ key, message, signature }) => verify(fromHex(key), fromHex(message), fromHex(signature)),
   update({ current, update }) {

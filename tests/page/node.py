@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from pathlib import Path
 from typing import Any
-from unittest import SkipTest
 
-from tests.needs import needs
+from tests.needs import needs_node_modules
 
 PAGE = Path(__file__).parents[2] / "page"
-PACKAGES = PAGE / "node_modules" / ".package-lock.json"
 
 
 def needs_packages() -> None:
     """Skip the test that calls this, unless node and the page's packages are installed; where CI is set, fail."""
-    needs("node", "npm")
-    if PACKAGES.exists():
-        return
-    reason = f"the page's packages are not installed: make page-packages (npm ci in {PAGE.name}/)"
-    if os.environ.get("CI"):
-        raise AssertionError(reason)
-    raise SkipTest(reason)
+    needs_node_modules(PAGE)
 
 
 class Refused(Exception):
