@@ -18,11 +18,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from coname.client import continuity
+from coname.client.busy_memory import once_free
 from coname.client.lineage import Lineage
 from coname.client.lineage_records import ASK_AGAIN
 from coname.client.servers import Servers
 from coname.client.state import PinnedState
-from coname.client.waiting import once_free
 from coname.core import rollover, times
 from coname.core.types import Epoch
 from coname.errors import ConameError, Corrupt, Misconfigured, ProofInvalid

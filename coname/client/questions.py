@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from coname.client.busy_memory import once_free
 from coname.client.composing import LATEST, lookup_request, update_request
 from coname.client.continuity import STEP, describe
 from coname.client.follower import Follower
@@ -28,7 +29,6 @@ from coname.client.results import Result
 from coname.client.servers import Server, Servers
 from coname.client.signers import naming
 from coname.client.state import PinnedState
-from coname.client.waiting import once_free
 from coname.core import rollover
 from coname.core.types import Epoch
 from coname.errors import ConameError, ProofInvalid, QuorumUnmet, TimedOut

@@ -229,7 +229,7 @@ class Remembering(SynchronousTestCase):
         self.failureResultOf(self.client().lookup(ALICE), Corrupt)
 
     def test_a_rival_that_holds_the_memory_for_long_is_reported(self) -> None:
-        self.patch(sys.modules["coname.client.waiting"], "BUSY_TRIES", 0)
+        self.patch(sys.modules["coname.client.busy_memory"], "BUSY_TRIES", 0)
         self.failureResultOf(self.client().lookup(ALICE), Unavailable)
 
     def test_the_same_name_with_another_vrf_key_is_another_realm(self) -> None:
