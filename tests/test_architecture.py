@@ -48,7 +48,18 @@ MAY_IMPORT = {
         "replication",
         "storage",
     },
-    "client": {"client", "config", "configuration", "core", "durable", "errors", "following", "messages", "storage"},
+    "client": {
+        "client",
+        "config",
+        "configuration",
+        "core",
+        "durable",
+        "errors",
+        "following",
+        "messages",
+        "oidc",
+        "storage",
+    },
 }
 """What each room may import of the others, besides what everybody may: the version."""
 

@@ -26,6 +26,7 @@ from coname.client.framework import framework
 from coname.client.identity import Identity, Pending
 from coname.client.interfaces import IIdentityStore, ITransport
 from coname.client.planning import Change, plan_registration, plan_update
+from coname.client.proving import Claim, Prove
 from coname.client.questions import Question, Questions
 from coname.client.records import MemoryRecords
 from coname.client.results import Outcome, Result
@@ -40,6 +41,7 @@ from coname.errors import (
     NotFound,
     ProofInvalid,
     Refused,
+    RegistrationNeeded,
     TimedOut,
     Unavailable,
     Unreachable,
@@ -84,12 +86,17 @@ class Client:
         return self._awaitable(self._lookup, address, Epoch(epoch))
 
     def register(
-        self, address: str, keys: Mapping[str, bytes], store: IIdentityStore, email_proof: EmailProof | None = None
+        self,
+        address: str,
+        keys: Mapping[str, bytes],
+        store: IIdentityStore,
+        email_proof: EmailProof | Prove | None = None,
     ) -> Awaitable[Result]:
         """Make the first entry of `address`, publishing `keys`.
 
         :param store: an `IIdentityStore`; the signing key is made and kept there.
-        :param email_proof: that the address is the caller's, where the realm asks for it.
+        :param email_proof: that the address is the caller's, where the realm asks for it; or who can prove it, when it
+            does. A proof is for one entry: make the proof after the entry, by a `coname.client.proving.Prove`.
 
         Fails as `lookup` does, and with `AlreadyRegistered`.
         """
@@ -121,7 +128,7 @@ class Client:
         return Question(realm_for(self._config, user_id), address, user_id, epoch)
 
     async def _register(
-        self, address: str, keys: Mapping[str, bytes], store: IIdentityStore, email_proof: EmailProof | None
+        self, address: str, keys: Mapping[str, bytes], store: IIdentityStore, proof: EmailProof | Prove | None
     ) -> Result:
         identity = self._identity(address, store)
         before = await self._lookup(address)
@@ -129,7 +136,13 @@ class Client:
         store.save(plan.identity)
         if plan.send is None:
             return replace(before, outcome=Outcome.UNCHANGED)
-        return await self._send(before, plan.identity, plan.send, store, Outcome.REGISTERED, email_proof)
+        if proof is None or isinstance(proof, EmailProof):
+            return await self._send(before, plan.identity, plan.send, store, Outcome.REGISTERED, proof)
+        try:
+            return await self._send(before, plan.identity, plan.send, store, Outcome.REGISTERED)
+        except RegistrationNeeded:
+            proved = await proof(Claim(before.address, plan.send.request.update.new_entry, before.realm))
+        return await self._send(before, plan.identity, plan.send, store, Outcome.REGISTERED, proved)
 
     async def _update(self, address: str, change: Change, store: IIdentityStore) -> Result:
         identity = self._identity(address, store)

@@ -8,14 +8,17 @@ import click
 
 from coname.client import openpgp
 from coname.client.console import options
+from coname.client.console.browser import show
 from coname.client.console.report import Report
 from coname.client.console.session import ask, find_target, identity_store
+from coname.client.login import Login
 
 
 @click.command()
 @click.argument("address")
 @options.keys(required=True)
 @options.identity
+@click.option("--no-browser", is_flag=True, help="Only say where to log in, and open no browser.")
 @options.network
 @options.common
 @click.pass_context
@@ -24,6 +27,7 @@ def register(
     address: str,
     named_keys: tuple[options.NamedKey, ...],
     identity_path: Path | None,
+    no_browser: bool,
     network: options.Network,
     config_path: Path | None,
     as_json: bool,
@@ -32,6 +36,8 @@ def register(
 
     The signing key, which alone can change the entry later, is made here and stored before anything is sent; the file
     is shown. Given again after a failure, the command carries on where it was.
+
+    Where the realm asks for a login, a browser opens for it, and the command waits and goes on by itself.
     """
     report = Report("register", as_json)
     keys = options.by_name(named_keys)
@@ -39,7 +45,8 @@ def register(
         target = find_target(config_path, address)
         note_certificates(report, target.address, named_keys)
         with identity_store(target, identity_path, report.identity) as store:
-            result = ask(ctx, target, network, lambda client: client.register(address, keys, store))
+            login = Login(target.folder, lambda where: show(where, not no_browser))
+            result = ask(ctx, target, network, lambda client: client.register(address, keys, store, login))
         report.result(result)
 
 

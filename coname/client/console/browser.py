@@ -1,0 +1,29 @@
+"""Bringing an address before a person: in a browser window where there is a desktop, and in words in any case."""
+
+from __future__ import annotations
+
+import os
+import sys
+import webbrowser
+from threading import Thread
+
+import click
+
+
+def show(address: str, open_window: bool) -> None:
+    """Say where to log in, on standard error, whole and on a line of its own; and open a window there.
+
+    :param open_window: if there is a desktop to open it on.
+    """
+    opening = open_window and _has_desktop()
+    where = "A browser window opens; if none does, go to" if opening else "Go to"
+    click.echo(f"{where} this address in a browser on this machine, and log in:\n\n{address}\n", err=True)
+    if opening:
+        # In a thread: some browsers are waited for until they end.
+        Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+
+
+def _has_desktop() -> bool:
+    """Whether a browser would come up in a window, rather than in this very terminal."""
+    named = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
+    return named or sys.platform == "darwin"

@@ -1,0 +1,67 @@
+"""How addresses of a domain are registered in a realm: asked of its HTTPS front, which knows what it takes."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Sequence
+from http.client import HTTPException, HTTPSConnection
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from coname.configuration.certificates import pem
+from coname.configuration.tls import TlsIdentity
+from coname.errors import InvalidRequest, Unreachable
+
+ANSWER_BYTES = 64 * 1024
+SECONDS = 15.0
+
+Way = dict[str, str]
+"""A kind of proof, and what one needs to know for it; `login`: the path at the front where a login begins."""
+
+
+def ways(url: str, tls: TlsIdentity, domain: str) -> Sequence[Way]:
+    """The ways that the front at `url` has for addresses of `domain`, its operator's favourite first. Blocks.
+
+    :raises Unreachable: it does not answer. :raises InvalidRequest: it does not answer as it should.
+    """
+    parts = urlsplit(url)
+    host, path = parts.hostname or "", f"{parts.path.rstrip('/')}/registration?domain={quote(domain)}"
+    connection = _Connection(host, parts.port or 443, tls)
+    try:
+        connection.request("GET", path, headers={"Accept": "application/json"})
+        response = connection.getresponse()
+        status, body = response.status, response.read(ANSWER_BYTES)
+    except (OSError, HTTPException) as error:
+        raise Unreachable(f"{url} cannot be reached: {error}") from error
+    finally:
+        connection.close()
+    found = _proofs(body) if status == 200 else None
+    if found is None:
+        raise InvalidRequest(f"{url} does not say how addresses of {domain} are registered (status {status})")
+    return found
+
+
+def _proofs(body: bytes) -> list[Way] | None:
+    try:
+        document: Any = json.loads(body)
+        proofs = document["proofs"]
+        return [{str(name): str(value) for name, value in proof.items()} for proof in proofs]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+class _Connection(HTTPSConnection):
+    """To a host that may present the certificate of another name, where the configuration says so."""
+
+    def __init__(self, host: str, port: int, tls: TlsIdentity) -> None:
+        authorities = pem(tls.root_cas).decode() if tls.root_cas else None
+        self._tls = ssl.create_default_context(cadata=authorities)
+        self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._name = tls.server_name or host
+        super().__init__(host, port, timeout=SECONDS, context=self._tls)
+
+    def connect(self) -> None:
+        """See `HTTPSConnection`."""
+        super(HTTPSConnection, self).connect()
+        self.sock = self._tls.wrap_socket(self.sock, server_hostname=self._name)
