@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from coname.configuration import defaults, listen, tls_config
+from coname.configuration.certificate_fronts import asking, authorities, demanding
 from coname.configuration.check_etcd import check_etcd
 from coname.configuration.check_keyserver import check_keyserver
 from coname.configuration.check_raft import check_raft
@@ -52,6 +53,11 @@ def check_replica(
     fronts = dict.fromkeys(_FRONTS) | {
         name: _front(message, name, use, folder, now, findings) for name, use in kinds.items()
     }
+    issuers = authorities(config.registration_policy)
+    fronts["httpfront"] = asking(fronts["httpfront"], issuers)
+    fronts["client_cert"] = demanding(
+        message.client_cert_addr, fronts["public"], issuers, findings.at("client_cert_addr")
+    )
     manhole = _manhole(message, folder, findings)
     _check_listeners(fronts, manhole, findings)
     if not message.leveldb_path:

@@ -72,6 +72,7 @@ class ReplicaSettings:
     :ivar domains: whose addresses may be registered, canonical; empty: any.
     :ivar unbound_proofs: whether a registration proof is taken that names no entry.
     :ivar proof_clock_skew: seconds that clocks of those who issue proofs may be off.
+    :ivar client_cert: a further gRPC front, which demands a certificate that proves an address.
     :ivar httpfront_url: where browsers reach the HTTPS front, without a slash at its end; empty: not known.
     :ivar limits: with the defaults filled in.
     :ivar min_epoch_interval: seconds, as are the other intervals.
@@ -112,6 +113,7 @@ class ReplicaSettings:
     httpfront: Listener | None
     hkp: Listener | None
     raft: Listener | None
+    client_cert: Listener | None
     raft_heartbeat: float
     manhole: ManholeSettings | None
     etcd: EtcdSettings | None

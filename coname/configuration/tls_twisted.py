@@ -77,7 +77,7 @@ def _server_context(
         acceptableProtocols=list(protocols) or None,
         contextForServerName=choose,
     )
-    return _ServerContext(options, identity.client_auth, protocols)
+    return _ServerContext(options, identity.client_auth, protocols, identity.client_cas)
 
 
 def _common(identity: TlsIdentity, credential: Credential | None) -> dict[str, Any]:
@@ -103,7 +103,16 @@ class _ServerContext:
     it also answers a client of other protocols only with an empty name. So the choice is made here.
     """
 
-    def __init__(self, options: ssl.CertificateOptions, client_auth: int, protocols: Sequence[bytes]) -> None:
+    def __init__(
+        self,
+        options: ssl.CertificateOptions,
+        client_auth: int,
+        protocols: Sequence[bytes],
+        authorities: Sequence[x509.Certificate],
+    ) -> None:
+        """
+        :param authorities: whose certificates are asked for, where others are not refused.
+        """
         self._context = options.getContext()
         none: Any = SSL.NO_OVERLAPPING_PROTOCOLS
         self._context.set_alpn_select_callback(
@@ -113,6 +122,8 @@ class _ServerContext:
             self._context.set_verify(SSL.VERIFY_PEER, lambda *results: bool(results[-1]))
         elif client_auth == pb.REQUEST_CLIENT_CERT:
             self._context.set_verify(SSL.VERIFY_PEER, lambda *_: True)
+            for authority in authorities:
+                self._context.add_client_ca(authority)
         elif client_auth == pb.REQUIRE_ANY_CLIENT_CERT:
             self._context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *_: True)
 

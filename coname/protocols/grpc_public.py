@@ -52,7 +52,7 @@ class GrpcService(GrpcFront):
         """See `GrpcFront`."""
         methods = {
             "Lookup": self.unary(self._lookup),
-            "Update": self.unary(self._update),
+            "Update": self.unary_with_certificate(self._update),
             "PolicyChanges": self.unary(self._policy_changes),
         }
         options, most_calls = server_options(self._limits), concurrent_calls(self._limits)
@@ -62,8 +62,8 @@ class GrpcService(GrpcFront):
         check_lookup(data)
         return self._keyserver.lookup(decoded(LookupRequest, data)).protobuf()
 
-    async def _update(self, data: bytes) -> bytes:
-        answer = self._keyserver.update(decoded(UpdateRequest, data))
+    async def _update(self, data: bytes, certificate: bytes) -> bytes:
+        answer = self._keyserver.update(decoded(UpdateRequest, data), certificate)
         return (await answer.asFuture(asyncio.get_running_loop())).protobuf()
 
     async def _policy_changes(self, data: bytes) -> bytes:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from ssl import PEM_cert_to_DER_cert
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
@@ -116,10 +117,25 @@ class GrpcFront(Service):
     def unary(self, method: Callable[[bytes], Awaitable[bytes]]) -> grpc.RpcMethodHandler[bytes, bytes]:
         """The handler of a method that is bytes in, bytes out."""
 
+        return self.unary_with_certificate(lambda data, _: method(data), look=False)
+
+    def unary_with_certificate(
+        self, method: Callable[[bytes, bytes], Awaitable[bytes]], look: bool = True
+    ) -> grpc.RpcMethodHandler[bytes, bytes]:
+        """The same, and the method is given the client's certificate, DER; empty if it has shown none."""
+
         async def answered(context: Context) -> bytes:
-            return await method(await self.arrivals.message(context))
+            data = await self.arrivals.message(context)
+            return await method(data, client_certificate(context) if look else b"")
 
         return grpc.stream_unary_rpc_method_handler(self.guarded(answered))
+
+
+def client_certificate(context: Context) -> bytes:
+    """The certificate, DER, whose key the handshake of the call's connection has proved; empty if there is none."""
+    for encoded in context.auth_context().get("x509_pem_cert", ()):
+        return PEM_cert_to_DER_cert(encoded.decode("ascii"))
+    return b""
 
 
 def new_server(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.logger import Logger
 
 from coname.errors import ConameError
@@ -93,6 +94,11 @@ class Exchange:
         else:
             self._waiting = outcome
             outcome.addErrback(self._failed).addCallback(self._send)
+
+    def certificate(self) -> bytes:
+        """The client's certificate, DER, whose key its connection's handshake has proved; empty if it showed none."""
+        shown = self.channel.transport.getPeerCertificate()
+        return b"" if shown is None else shown.to_cryptography().public_bytes(Encoding.DER)
 
     def connectionLost(self, reason: Failure) -> None:
         """The client is gone: nobody waits for this answer any more."""

@@ -66,7 +66,7 @@ def routes(keyserver: IKeyserver) -> Routes:
         return Response(200, JSON, keyserver.lookup(lookup_request(exchange.body)).json())
 
     def update(exchange: Exchange) -> Deferred[Response]:
-        return keyserver.update(update_request(exchange.body)).addCallback(_answered)
+        return keyserver.update(update_request(exchange.body), exchange.certificate()).addCallback(_answered)
 
     def changes(exchange: Exchange) -> Response:
         return Response(200, JSON, keyserver.policyChanges(policy_changes_request(exchange.body)).json())

@@ -44,6 +44,7 @@ class SmallKeyserver:
     :ivar config: what its clients know.
     :ivar error: raised by the next lookups and updates, if set.
     :ivar asked: the requests that came, in order.
+    :ivar certificates: the clients' of updates, in order.
     :ivar waiting: the Deferreds of updates that have not been answered; `answer_updates` does.
     :ivar cancelled: how many of those their front gave up.
     """
@@ -54,6 +55,7 @@ class SmallKeyserver:
         self.inRotation = True
         self.error: Exception | None = None
         self.asked: list[LookupRequest | UpdateRequest] = []
+        self.certificates: list[bytes] = []
         self.waiting: list[tuple[UpdateRequest, Deferred[Answer]]] = []
         self.cancelled = 0
         self.changes: list[Change] = []
@@ -90,6 +92,7 @@ class SmallKeyserver:
     def update(self, request: UpdateRequest, certificate: bytes = b"") -> Deferred[Answer]:
         """Waits until `answer_updates`."""
         self.asked.append(request)
+        self.certificates.append(certificate)
         if self.error is not None:
             raise self.error
         answer: Deferred[Answer] = Deferred(self._cancel)

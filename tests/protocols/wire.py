@@ -54,6 +54,9 @@ class Transport(StringTransport):
             self.producer.resumeProducing()
         return data
 
+    def getPeerCertificate(self) -> None:
+        """The client has shown none."""
+
     def setTcpNoDelay(self, enabled: bool) -> None:
         """There is nothing to delay."""
 
