@@ -118,12 +118,14 @@ class History:
         return self._tree.root_hash(updated.root)
 
     def advance(self, new: Witnessed, opened: OpenEpoch, updated: Updated, now_ns: int) -> Taken:
-        """Let the next epoch be verified, and sign it if it is not too old."""
+        """Let the next epoch be verified, and sign it if it is not too old, or announces who ratifies from then on:
+        that is asked for, with this verifier's signature, for as long as anybody has to follow from before it.
+        """
         record = VerifiedEpoch(head=WitnessedHead(signed=new.signed, position=new.position), tree_root=updated.root)
         if new.transcript is not None:
             record.head.transcript.CopyFrom(new.transcript)
         signed = None
-        if now_ns - new.head.issue_time_ns <= self._settings.sign_within_ns:
+        if now_ns - new.head.issue_time_ns <= self._settings.sign_within_ns or new.head.next_epoch_policy:
             signed = self._sign(record, new, now_ns)
         for index, entry in opened.entries.items():
             self._store.put(tables.entry_key(index), entry)
