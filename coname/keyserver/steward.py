@@ -36,6 +36,9 @@ CAUGHT_UP_SECONDS = 1.0
 HAND_OVER_SECONDS = 2.0
 """Until handing over is tried again: one attempt takes up to an election's timeout."""
 
+SAY_SECONDS = 1.0
+"""Between two lines in the log about why this replica does not take part."""
+
 PATIENCE_SECONDS = 3.0
 """How long a delimiter waits for the change that is to go along with it."""
 
@@ -78,6 +81,8 @@ class Steward:
         self._handed_over_at = self._proposed_at = float("-inf")
         self._held_since: float | None = None
         self._standing = LogStanding.MEMBER
+        self._said = ""
+        self._said_at = float("-inf")
         self._looking = LoopingCall(self._look)
         self._looking.clock = clock
 
@@ -95,7 +100,7 @@ class Steward:
     def start(self) -> None:
         """Look at the members from now on."""
         if self.members is not None:
-            self._looking.start(LOOK_SECONDS)
+            self._looking.start(LOOK_SECONDS, now=False)
 
     def stop(self) -> None:
         """Look no more."""
@@ -162,12 +167,19 @@ class Steward:
         gone = self._told and all(record.replica.id != self.own for record in self._told)
         if standing is LogStanding.MEMBER and gone:
             standing, self.why_not = LogStanding.REMOVED, "the replicas have removed this one, as the log says"
+        self._say(standing)
         if standing is not self._standing:
             self._standing = standing
-            self._log.warn(
-                "This replica {what}. {why}", what=standing.value, why=self.why_not[:1].upper() + self.why_not[1:]
-            )
             self._owner.standing_changed(standing is LogStanding.MEMBER)
+
+    def _say(self, standing: LogStanding) -> None:
+        """Log what has changed about it; not each of a rapid sequence of reasons."""
+        seconds, words = self._clock.seconds(), f"This replica {standing.value}: {self.why_not}".rstrip(": ")
+        if words == self._said or (standing is self._standing and seconds - self._said_at < SAY_SECONDS):
+            return
+        if self._said or standing is not LogStanding.MEMBER:
+            self._log.warn("{words}", words=words)
+        self._said, self._said_at = words, seconds
 
     def _situation(self) -> Situation | None:
         """How things stand; None: there is nothing for this replica to do, or it cannot know."""
