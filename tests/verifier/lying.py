@@ -6,7 +6,7 @@ log at once. What it signs is signed properly: the lie is in what is said.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -33,8 +33,10 @@ class State:
     :ivar entries: each index's newest entry, in the tree or still to come.
     :ivar digests: of the updates since the last head.
     :ivar changed: the indices of those updates.
+    :ivar keys: the replicas', which sign the next epoch.
     """
 
+    keys: list[SigningKey]
     epoch: int = 0
     head: bytes = b""
     issued: float = START
@@ -50,12 +52,16 @@ class State:
         return State(**{**vars(self), "entries": dict(self.entries), "digests": [], "changed": []})
 
 
+def majority_of(keys: Sequence[SigningKey]) -> AuthorizationPolicy:
+    """A majority of these ratifies."""
+    return policy(len(keys) // 2 + 1, *keys)
+
+
 class LyingKeyserver:
     """A keyserver with one or more replicas.
 
     :param signed_transcripts: whether its heads come with transcripts.
     :ivar steps: the verifier log.
-    :ivar keys: the replicas'; a majority of them ratifies.
     """
 
     def __init__(
@@ -63,18 +69,22 @@ class LyingKeyserver:
     ) -> None:
         self.steps: list[bytes] = []
         self.realm = realm
-        self.keys = [key(f"replica {number}") for number in range(replicas)]
         self.signed_transcripts = signed_transcripts
         self.tree = MerkleTree(MemoryStore(), tree_nonce, 1 << 20)
         self._next_node = 0
         self._said: Mapping[str, Any] = {}  # by the next transcript, and wrongly
-        self._state = State()
+        self._state = State([key(f"replica {number}") for number in range(replicas)])
         self._states: list[State] = [self._state.copy()]  # by epoch
+
+    @property
+    def keys(self) -> list[SigningKey]:
+        """The replicas'; a majority of them ratifies."""
+        return self._state.keys
 
     @property
     def policy(self) -> AuthorizationPolicy:
         """Whose signatures ratify an epoch."""
-        return policy(len(self.keys) // 2 + 1, *self.keys)
+        return majority_of(self.keys)
 
     @property
     def epoch(self) -> Epoch:
@@ -137,9 +147,11 @@ class LyingKeyserver:
         signers: list[SigningKey] | None = None,
         transcript: bytes | None = None,
         said: Mapping[str, Any] | None = None,
+        announced: AuthorizationPolicy | None = None,
     ) -> None:
         """Close the epoch. Each argument is what the head is to say instead of the truth.
 
+        :param announced: who ratifies from the next epoch on, by what the head says; see `hand_over`.
         :param transcript: the Transcript message instead of the true one; empty: none.
         :param said: what the true transcript, if there is one, is to say instead of the truth, by field.
         """
@@ -154,12 +166,20 @@ class LyingKeyserver:
             root_hash or self.tree.root_hash(state.root),
             times.timestamp(state.issued),
             chain,
+            announced,
         )
         self._said = said or {}
         self._append_head(signers or self.keys, transcript)
         state.first_step = state.length = len(self.steps)
         state.digests, state.changed = [], []
         self._states.append(state.copy())
+
+    def hand_over(self, *keys: SigningKey) -> None:
+        """Close an epoch whose head announces other replicas, which sign the next ones."""
+        announced = majority_of(keys)
+        self.close(announced=announced)
+        self._state.keys = list(keys)
+        self._states[-1].keys = list(keys)
 
     def repeat_head(self) -> None:
         """Log the newest head once more."""
