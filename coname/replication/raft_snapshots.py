@@ -12,10 +12,11 @@ from collections.abc import Callable
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from coname.backoff import Backoff
 from coname.errors import ConameError
 from coname.interfaces import ITransferReceiver, ITransferSink
 from coname.messages.raft_pb2 import RaftSnapshot
@@ -24,6 +25,10 @@ from coname.replication.raft_copies import Copies, Copy, CopyReader, StateCopies
 from coname.replication.raft_driver import Blocking, Driver
 from coname.replication.raft_folders import Folders
 from coname.replication.raft_network import ReplicaNetwork
+
+RETRY_SECONDS, MOST_RETRY_SECONDS = 1.0, 300.0
+"""After a copy was not delivered: each one reads the whole database, and a peer without room for it refuses it for as
+long as that lasts."""
 
 STALLED_SECONDS = 60.0
 """Without a connection, or anything being read, a transfer is given up, so that the log need not be kept for it."""
@@ -72,6 +77,7 @@ class DatabaseSnapshots(NoSnapshots):
 
     :param begin_anew: called when the next start will find another database; whoever owns the engine stops it, closes
         the database, and starts both again.
+    :param retry_seconds: until the second attempt to deliver a copy; longer each time.
     """
 
     _log = Logger()
@@ -83,6 +89,7 @@ class DatabaseSnapshots(NoSnapshots):
         clock: IReactorTime,
         run_in_thread: Blocking,
         begin_anew: Callable[[], None],
+        retry_seconds: float = RETRY_SECONDS,
     ) -> None:
         self._folders = folders
         self._clock = clock
@@ -91,6 +98,8 @@ class DatabaseSnapshots(NoSnapshots):
         self._copies = Copies(folders, state, run_in_thread)
         self._arrivals = Arrivals(folders, state, run_in_thread, self._is_wanted)
         self._sending: dict[int, Deferred[None]] = {}
+        self._retry_seconds = retry_seconds
+        self._retries: dict[int, Backoff] = {}
         self._installing = False
 
     def start(self, driver: Driver, network: ReplicaNetwork) -> None:
@@ -127,16 +136,30 @@ class DatabaseSnapshots(NoSnapshots):
     async def _send(self, peer: int) -> None:
         index = 0
         try:
-            index = await self._send_copy(peer)
-        except (ConameError, OSError) as error:
-            self._log.warn("Replica {peer:x} did not get a copy of the database: {error}", peer=peer, error=error)
+            index = await self._try_to_send(peer)
+            if not index:
+                await deferLater(self._clock, self._retry(peer).next())
         except CancelledError:
             self._log.info("The copy of the database for replica {peer:x} was given up", peer=peer)
         finally:
-            self._copies.release()
             self._sending.pop(peer, None)
             self._driver.core.snapshot_sent(peer, index)
             self._driver.soon()
+
+    def _retry(self, peer: int) -> Backoff:
+        return self._retries.setdefault(peer, Backoff(self._retry_seconds, MOST_RETRY_SECONDS, lambda: 1.0))
+
+    async def _try_to_send(self, peer: int) -> int:
+        """The copy's index; 0 if it did not get there."""
+        try:
+            index = await self._send_copy(peer)
+        except (ConameError, OSError) as error:
+            self._log.warn("Replica {peer:x} did not get a copy of the database: {error}", peer=peer, error=error)
+            return 0
+        finally:
+            self._copies.release()
+        self._retry(peer).reset()
+        return index
 
     async def _send_copy(self, peer: int) -> int:
         began = self._clock.seconds()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,9 @@ class CopyCase(RaftCase):
             self.reactor,
             deferToThread,
             random.Random(place),
-            DatabaseSnapshots(folders, machine, self.reactor, deferToThread, lambda: self.begun_anew.append(place)),
+            DatabaseSnapshots(
+                folders, machine, self.reactor, deferToThread, lambda: self.begun_anew.append(place), HEARTBEAT
+            ),
         )
         self.addCleanup(log.stop)
         return log
@@ -178,6 +181,20 @@ class CopyTests(CopyCase):
         self.patch(TableNetwork, "carry", breaking)
         await self.behind()
         await until(lambda: self.begun_anew == [2], "it is to begin anew")
+
+    async def test_a_copy_that_is_refused_again_and_again_is_made_ever_more_seldom(self) -> None:
+        offers: list[float] = []
+
+        async def refusing(own: TableNetwork, other: TableNetwork, transfer: int, reader: ITransferReader) -> None:
+            offers.append(self.reactor.seconds())
+            raise Unavailable("no room")
+
+        self.patch(TableNetwork, "carry", refusing)
+        await self.behind()
+        await until(lambda: len(offers) == 5, "it was tried five times")
+        pauses = [later - earlier for earlier, later in pairwise(offers)]
+        self.assertGreater(pauses[3], 8 * HEARTBEAT)
+        self.assertGreater(pauses[3], 2 * pauses[1])
 
     async def test_a_transfer_without_a_connection_is_given_up_after_a_while(self) -> None:
         snapshots: Any = self.logs[0].snapshots
