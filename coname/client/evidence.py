@@ -16,9 +16,10 @@ from coname.core import times
 from coname.core.evidence import judge
 from coname.core.evidence_bounds import FORMAT, Budget
 from coname.core.evidence_files import write_bundle
+from coname.core.evidence_keys import Keys
 from coname.core.hashes import shake
 from coname.errors import ProofInvalid
-from coname.messages.client_pb2 import LookupProof, SignedEpochHead
+from coname.messages.client_pb2 import LookupProof, RatifiedHead, SignedEpochHead
 from coname.messages.config_pb2 import RealmConfig
 from coname.messages.evidence_pb2 import EvidenceBundle, ProvenEntry
 
@@ -50,15 +51,21 @@ def kept_proof(proof: LookupProof) -> LookupProof:
 
 
 def find_evidence(
-    realm: RealmConfig, known: Sequence[LookupProof], seen: LookupProof, now: float
+    realm: RealmConfig,
+    known: Sequence[LookupProof],
+    seen: LookupProof,
+    now: float,
+    changes: Sequence[RatifiedHead] = (),
 ) -> EvidenceBundle | None:
     """A bundle that proves that somebody broke a rule, if one of `known` and `seen` do so together.
 
+    :param realm: as configured.
     :param known: answers that were verified before, or of which only the ratifications are left.
     :param now: the time, in seconds since 1970.
+    :param changes: the heads that led from the configured policy to the one that the answers are judged by.
     """
     for older in known:
-        for bundle in _bundles(realm, older, seen):
+        for bundle in _bundles(realm, older, seen, changes):
             verdict = judge(realm, bundle, now)
             if verdict.proven:
                 bundle.rule = verdict.findings[0].rule
@@ -72,16 +79,21 @@ def bundle_name(bundle: EvidenceBundle) -> str:
     """A name for the record of a bundle from `find_evidence`: the same for what proves the same."""
     same = EvidenceBundle()
     same.CopyFrom(bundle)
-    for field in ("noticed_at", "heads"):
+    for field in ("noticed_at", "heads", "policy_changes"):
         same.ClearField(field)
     return f"{bundle.rule}-{shake(write_bundle(same), 8).hex()}"
 
 
-def _bundles(realm: RealmConfig, older: LookupProof, seen: LookupProof) -> Iterator[EvidenceBundle]:
-    before, now = (_good(realm, proof.ratifications) for proof in (older, seen))
+def _bundles(
+    realm: RealmConfig, older: LookupProof, seen: LookupProof, changes: Sequence[RatifiedHead]
+) -> Iterator[EvidenceBundle]:
+    keys = Keys(realm, changes, Budget())
+    before, now = (_good(keys, proof.ratifications) for proof in (older, seen))
     if not (before and now):
         return
-    heads = EvidenceBundle(format=FORMAT, realm=realm.RealmName, witness=WITNESS, heads=[*before, *now])
+    heads = EvidenceBundle(
+        format=FORMAT, realm=realm.RealmName, witness=WITNESS, heads=[*before, *now], policy_changes=changes
+    )
     yield heads
     if older.HasField("tree_proof") and seen.HasField("tree_proof"):
         heads.entries.extend([_entry(0, older), _entry(len(before), seen)])
@@ -93,18 +105,12 @@ def _entry(head: int, proof: LookupProof) -> ProvenEntry:
     return ProvenEntry(head=head, index=proof.index, tree_proof=proof.tree_proof, entry=entry)
 
 
-def _good(realm: RealmConfig, ratifications: Sequence[SignedEpochHead]) -> list[SignedEpochHead]:
+def _good(keys: Keys, ratifications: Sequence[SignedEpochHead]) -> list[SignedEpochHead]:
     """Each signer's good signature, once."""
-    keys, budget, found = realm.verification_policy.public_keys, Budget(), list[SignedEpochHead]()
-    seen: set[int] = set()
+    found, seen = list[SignedEpochHead](), set[int]()
     for ratification in ratifications:
-        good = {
-            signer: signature
-            for signer, signature in ratification.signatures.items()
-            if signer not in seen
-            and signer in keys
-            and budget.verify_signer(keys[signer].ed25519, ratification.head, signature)
-        }
+        unseen = {signer: each for signer, each in ratification.signatures.items() if signer not in seen}
+        good = keys.good(ratification.head, unseen)
         seen |= good.keys()
         if good:
             found.append(SignedEpochHead(head=ratification.head, signatures=good))

@@ -154,7 +154,9 @@ class PinnedState:
         known = [] if head is None else [LookupProof(ratifications=decode_ratifications(head, where))]
         if span is not None:
             known += [each.proof for each in (span.last, span.first) if each.proof is not None]
-        return find_evidence(realm, known, kept_proof(answer.proof), answer.checked_at)
+        changes = self.known_policy(realm).lineage.changes if realm.HasField("keyserver_auth") else ()
+        shown = [change.ratified for change in changes]
+        return find_evidence(realm, known, kept_proof(answer.proof), answer.checked_at, shown)
 
     def _keep_either(
         self, realm: RealmConfig, answer: Result, evidence: EvidenceBundle | None

@@ -115,6 +115,14 @@ class Keys:
         found = (self._signer(what, message, signer, signatures[signer]) for signer in sorted(signatures))
         return frozenset(signer for signer in found if signer is not None)
 
+    def good(self, message: bytes, signatures: Mapping[int, bytes]) -> dict[int, bytes]:
+        """Those signatures that are filed under a known id, and verify: what a witness may put into a bundle."""
+        return {
+            signer: signature
+            for signer, signature in signatures.items()
+            if any(self._budget.verify_signer(key, message, signature) for key in self._keys.get(signer, ()))
+        }
+
     def _signer(self, what: str, message: bytes, signer: int, signature: bytes) -> int | None:
         keys = self._keys.get(signer)
         if not keys:
