@@ -87,7 +87,10 @@ def bundle_name(bundle: EvidenceBundle) -> str:
 def _bundles(
     realm: RealmConfig, older: LookupProof, seen: LookupProof, changes: Sequence[RatifiedHead]
 ) -> Iterator[EvidenceBundle]:
-    keys = Keys(realm, changes, Budget())
+    try:
+        keys = Keys(realm, changes, Budget())
+    except ProofInvalid:  # the configuration is another than the one that was followed from: it proves nothing
+        return
     before, now = (_good(keys, proof.ratifications) for proof in (older, seen))
     if not (before and now):
         return

@@ -198,7 +198,7 @@ class Questions:
     async def _remembered(self, question: Question, lineage: Lineage | None, result: Result, floor: Epoch) -> Result:
         """`result`, which fits the memory, and is in it now."""
         known = self._state.newest(result.realm)
-        await once_free(question.realm, lambda: self._state.observe(result.realm, result, floor, question.epoch))
+        await once_free(question.realm, lambda: self._state.observe(question.realm, result, floor, question.epoch))
         return replace(result, steps=(*result.steps, (STEP, describe(known, result.verified.head))))
 
     def _floor(self, realm: RealmConfig, lineage: Lineage | None) -> Epoch:

@@ -65,6 +65,7 @@ class PinnedState:
     def observe(self, realm: RealmConfig, answer: Result, floor: Epoch, asked: Epoch) -> bool:
         """Check a verified answer against the memory, and remember it.
 
+        :param realm: as configured.
         :param floor: see `continuity.follow`; also `asked`.
         :returns: False if another client is writing just now: call again a little later.
         :raises Contradiction: the answer contradicts the memory, which stays as it was. Both are kept as evidence.
