@@ -58,6 +58,7 @@ MAY_IMPORT = {
         "following",
         "messages",
         "oidc",
+        "registration",
         "storage",
     },
 }

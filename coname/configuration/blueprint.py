@@ -11,9 +11,9 @@ that clients accept an answer for: a realm may be down for most of it before loo
 is proposed again after five seconds: longer than any election of a leader takes, so that it seldom is proposed twice.
 
 **The original's programs** know no field from 100 up, and refuse a file with one. So, for the suite of 2017, none is
-written: no domains, limits, manhole, list of verifiers, names of signers, further replicas' addresses, what follows a
-change of the replicas, nor the verification policy that HKP answers under. For RFC 9381, which they could not speak
-anyway, they are.
+written: no domains, limits, manhole, address for browsers, list of verifiers, names of signers, further replicas'
+addresses, what follows a change of the replicas, nor the verification policy that HKP answers under. For RFC 9381,
+which they could not speak anyway, they are.
 """
 
 from __future__ import annotations
@@ -30,12 +30,14 @@ from coname.core.quorums import majority, replica_policy
 from coname.core.signatures import SigningKey, public_key_message
 from coname.messages import config_pb2 as pb
 from coname.messages.client_pb2 import AuthorizationPolicy, Duration
+from coname.oidc.metadata import discovery_url
+from coname.registration.oidc_policy import SCOPE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from coname.configuration.authority import Authority
-    from coname.configuration.options import InitOptions
+    from coname.configuration.options import InitOptions, OidcOptions
     from coname.configuration.tls import Credential
 
 MIN_EPOCH_INTERVAL = Duration(seconds=1)
@@ -54,6 +56,7 @@ VRF_FILE = "realm.vrfsecret"
 TLS_KEY_FILE = "tls-key.pem"
 HOST_KEY_FILE = "manhole_host_key"
 AUTHORIZED_KEYS_FILE = "authorized_keys"
+OIDC_SECRET_FILE = "oidc-client-secret"  # noqa: S105
 VERIFIER_KEY_FILE = "verifier.ed25519secret"
 DATABASE = "database"
 
@@ -109,6 +112,7 @@ class Blueprint:
             client_timeout=CLIENT_TIMEOUT,
         )
         if self.ours:
+            config.httpfront_url = self.options.front_url(number)
             config.manhole.addr = str(Address("127.0.0.1", self.options.port("manhole", number)))
             config.manhole.host_key_id = HOST_KEY_FILE
             config.manhole.authorized_keys = AUTHORIZED_KEYS_FILE
@@ -182,13 +186,27 @@ class Blueprint:
         )
         if self.options.insecure_skip_email_proof:
             config.registration_policy.add(insecure_skip_email_proof=True)
+        if self.options.oidc is not None:
+            self._add_oidc(config, self.options.oidc)
         if self.ours:
+            config.unbound_proofs = False
             config.domains.extend(self.options.domains)
             if self.verifier_keys:
                 config.verification_policy.CopyFrom(self.verification_policy())
             for key in self.verifier_keys:
                 config.verifiers.add(id=key.key_id, public_keys=[public_key_message(key.public)])
         return config
+
+    def _add_oidc(self, config: pb.KeyserverConfig, oidc: OidcOptions) -> None:
+        provider = config.registration_policy.add().email_proof_by_oidc.oidc_config.add(
+            allowed_domains=self.options.domains,
+            discovery_url=discovery_url(oidc.issuer),
+            issuer=oidc.issuer,
+            clientID=oidc.client_id,
+            scope=" ".join(SCOPE),
+        )
+        if oidc.secret:
+            provider.client_secret_id = OIDC_SECRET_FILE
 
     def _replicas(self) -> list[pb.Replica]:
         return [

@@ -67,7 +67,7 @@ def check_replica(
     if message.HasField("etcd"):
         etcd = check_etcd(message.etcd, config.realm, folder, limits.request_bytes, findings.at("etcd"))
     client_timeout = check_duration(message.client_timeout, findings.at("client_timeout"))
-    httpfront_url = check_front_url(message.httpfront_url, findings.at("httpfront_url"))
+    httpfront_url = check_front_url(message.httpfront_url, findings.at("httpfront_url"), _has_logins(message))
     raft_heartbeat = _raft_heartbeat(message, findings.at("raft_heartbeat"))
     _known_replicas(message, findings.at("known_replicas"))
     findings.raise_mistakes()
@@ -167,6 +167,12 @@ def _known_replicas(message: pb.ReplicaConfig, findings: Findings) -> None:
         findings.mistake("missing: nothing says where a replica is that this one could join")
     if message.joining and message.HasField("etcd"):
         findings.warn("joining: with the log in etcd, a new replica begins with a copy of another's database")
+
+
+def _has_logins(message: pb.ReplicaConfig) -> bool:
+    """Whether the HTTPS front is there, and leads people to OpenID providers."""
+    policies = message.keyserver_config.registration_policy
+    return bool(message.httpfront_addr) and any(policy.HasField("email_proof_by_oidc") for policy in policies)
 
 
 def _raft_heartbeat(message: pb.ReplicaConfig, findings: Findings) -> float:

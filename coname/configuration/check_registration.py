@@ -96,9 +96,14 @@ def check_skew(duration: Duration, findings: Findings) -> float:
     return seconds
 
 
-def check_front_url(url: str, findings: Findings) -> str:
-    """Where browsers reach the HTTPS front: ``https://host[:port]``, returned without a slash at its end."""
+def check_front_url(url: str, findings: Findings, logins: bool = False) -> str:
+    """Where browsers reach the HTTPS front: ``https://host[:port]``, returned without a slash at its end.
+
+    :param logins: whether people are to come back there from an OpenID provider.
+    """
     if not url:
+        if logins:
+            findings.warn("missing: OpenID providers need to know where to send people back to; nobody can log in here")
         return ""
     try:
         parts = urlsplit(url)

@@ -25,6 +25,7 @@ from coname.configuration.folder import NewFile
 from coname.configuration.options import InitOptions, checked
 from coname.core import vrf
 from coname.core.signatures import SigningKey
+from coname.oidc.paths import CALLBACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,6 +119,10 @@ def _replica_files(plan: Blueprint, number: int, credential: Credential) -> Iter
     yield NewFile(f"{place}/{blueprint.SIGNING_KEY_FILE}", signing, "signs epoch heads", secret=True)
     yield NewFile(f"{place}/{blueprint.VRF_FILE}", plan.vrf_secret, "gives users their indices", secret=True)
     yield _tls_key(place, credential)
+    oidc = plan.options.oidc
+    if oidc is not None and oidc.secret:
+        secret = oidc.secret.encode() + b"\n"
+        yield NewFile(f"{place}/{blueprint.OIDC_SECRET_FILE}", secret, "shown to the OpenID provider", secret=True)
     host_key = ed25519.Ed25519PrivateKey.generate()
     private = host_key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
     public = host_key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH) + b"\n"
@@ -150,6 +155,10 @@ def _json(message: Message) -> bytes:
 def _notes(options: InitOptions) -> Iterator[str]:
     if options.insecure_skip_email_proof:
         yield "Anybody can register any address that is still free (registration_policy): fine for trying it out only."
+    elif options.oidc is not None:
+        yield f"Whoever logs in at {options.oidc.issuer} can register the address that it has verified."
+        back = dict.fromkeys(options.front_url(number) + CALLBACK for number in range(options.replicas))
+        yield f"Register {' and '.join(back)} there as where logins of {options.oidc.client_id} may come back to."
     else:
         yield "Nobody can register an address yet: registration_policy in each replica's config.json is empty."
     if not options.verifiers:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from coname.configuration.check_registration import check_front_url
+from coname.configuration.findings import Findings
 from coname.configuration.listen import MAX_PORT, Address
 from coname.core.addresses import canonical_domain
-from coname.core.vrf import suite
+from coname.core.vrf import VRF_2017, suite
 from coname.errors import InvalidRequest, Misconfigured
+from coname.oidc.metadata import discovery_url
+from coname.oidc.urls import UrlNotAllowed, check_configured
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1")
 # A realm's quorum and every proof grow with them, and each replica has to keep up with the slowest of a majority.
@@ -23,6 +27,19 @@ PORT_STEP = 10
 
 
 @dataclass(frozen=True)
+class OidcOptions:
+    """An OpenID provider that vouches for the realm's addresses.
+
+    :ivar issuer: what it calls itself. :ivar client_id: what it calls the realm.
+    :ivar secret: that the realm shows it; empty if it asks for none.
+    """
+
+    issuer: str
+    client_id: str
+    secret: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
 class InitOptions:
     """A new realm, as asked for.
 
@@ -33,6 +50,8 @@ class InitOptions:
     :ivar base_port: the first replica's ports are this one and the next five; None: the protocol's usual ports.
     :ivar vrf_suite: ``rfc9381``, or ``2017`` for a realm that the original's programs must read.
     :ivar insecure_skip_email_proof: whether anybody may register any address that is still free.
+    :ivar oidc: who vouches for whoever registers one.
+    :ivar front: where browsers reach the HTTPS fronts, if all of them at one address; empty: each at its own.
     """
 
     realm: str
@@ -43,6 +62,8 @@ class InitOptions:
     base_port: int | None = None
     vrf_suite: str = "rfc9381"
     insecure_skip_email_proof: bool = False
+    oidc: OidcOptions | None = None
+    front: str = ""
 
     def port(self, front: str, replica: int) -> int:
         """The port of `front` (a key of PORTS) on the replica of that number, from 0."""
@@ -52,6 +73,10 @@ class InitOptions:
     def host(self, replica: int) -> str:
         """Where others reach the replica of that number, from 0."""
         return self.hosts[min(replica, len(self.hosts) - 1)] if self.hosts else "127.0.0.1"
+
+    def front_url(self, replica: int) -> str:
+        """Where browsers reach the HTTPS front of the replica of that number, from 0."""
+        return self.front or f"https://{Address(self.host(replica), self.port('httpfront', replica))}"
 
     def names(self) -> list[str]:
         """All names and addresses that a replica's certificate is for; always this machine's own as well."""
@@ -76,9 +101,11 @@ def checked(options: InitOptions) -> InitOptions:
         mistakes.append(f"--base-port: {options.base_port} leaves too few ports; the last one is {MAX_PORT}")
     if not 0 <= options.verifiers <= MAX_VERIFIERS:
         mistakes.append(f"--verifiers: {options.verifiers} is out of range: 0 to {MAX_VERIFIERS}")
+    _check_oidc(options, mistakes)
+    front = check_front_url(options.front, Findings("--front", mistakes))
     if mistakes:
         raise Misconfigured(mistakes)
-    return replace(options, domains=domains, hosts=hosts)
+    return replace(options, domains=domains, hosts=hosts, front=front)
 
 
 def _check_realm(options: InitOptions, mistakes: list[str]) -> None:
@@ -90,6 +117,21 @@ def _check_realm(options: InitOptions, mistakes: list[str]) -> None:
         suite(options.vrf_suite)
     except ValueError as error:
         mistakes.append(f"--vrf-suite: {error}")
+
+
+def _check_oidc(options: InitOptions, mistakes: list[str]) -> None:
+    if options.oidc is None:
+        return
+    try:
+        check_configured(discovery_url(options.oidc.issuer))
+    except UrlNotAllowed as error:
+        mistakes.append(f"--oidc: {error}")
+    if not options.oidc.client_id:
+        mistakes.append("--oidc: --oidc-client is missing: what the provider calls the realm")
+    if options.insecure_skip_email_proof:
+        mistakes.append("--oidc: whoever logs in proves nothing where --insecure-skip-email-proof lets anybody in")
+    if options.vrf_suite == VRF_2017.name:
+        mistakes.append("--oidc: the original's programs, for which --vrf-suite 2017 is, refuse the fields it needs")
 
 
 def _canonical(domains: tuple[str, ...], option: str, mistakes: list[str]) -> tuple[str, ...]:

@@ -28,13 +28,13 @@ from coname.errors import ConameError, InvalidRequest, LoginRefused, LoginUnknow
 from coname.oidc.exchange import Exchange
 from coname.oidc.fetching import Fetcher
 from coname.oidc.metadata import Metadata
+from coname.oidc.paths import CALLBACK
 from coname.oidc.provider import Provider
 from coname.oidc.sealing import encoded, seal, unseal
 
 LOGIN_SECONDS = 600.0
 """From the beginning to the way back: somebody may have to look for a second factor."""
 
-CALLBACK = "/oidc/callback"
 SLOTS = 4
 """Logins that one browser may have under way; a further one takes the place of an earlier. Each has a cookie of up to
 1.5 kB, and all of them must fit into the headers of a request."""

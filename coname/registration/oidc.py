@@ -14,14 +14,13 @@ from coname.core import addresses, domains
 from coname.core.text import quoted
 from coname.errors import RegistrationRefused
 from coname.oidc.claims import names_entry
+from coname.oidc.paths import LOGIN
 from coname.oidc.provider import Provider
 from coname.oidc.tokens import read, unverified_issuer
 from coname.oidc.vouching import carried, identified
 from coname.registration.proof import IProofChecker, Presented, Proved, replay_id
 
 KIND = "oidc"
-LOGIN = "/oidc/login"
-"""The front's path at which a login begins (`coname.protocols.oidc_front`)."""
 
 
 @implementer(IProofChecker)

@@ -276,9 +276,16 @@ class OriginalTests(LayoutCase):
 
     def test_a_realm_of_ours_has_such_fields(self) -> None:
         message = json_format.Parse(original(LARGE).replicas[0].read_text(), ReplicaConfig())
-        self.assertEqual(
-            set(_own_fields(message)), {"manhole", "vrf_suite", "domains", "verification_policy", "verifiers"}
-        )
+        wanted = {
+            "manhole",
+            "httpfront_url",
+            "vrf_suite",
+            "domains",
+            "verification_policy",
+            "verifiers",
+            "unbound_proofs",
+        }
+        self.assertEqual(set(_own_fields(message)), wanted)
 
 
 class NothingOverwrittenTests(RealmCase):

@@ -6,14 +6,16 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from coname.configuration.options import PORTS, InitOptions, checked
+from coname.configuration.options import PORTS, InitOptions, OidcOptions, checked
 from coname.errors import Misconfigured
 
 
-class OptionsTests(SynchronousTestCase):
+class OptionsCase(SynchronousTestCase):
     def refused(self, **fields: Any) -> list[str]:
         return self.assertRaises(Misconfigured, checked, InitOptions(**{"realm": "example.com", **fields})).mistakes
 
+
+class OptionsTests(OptionsCase):
     def test_realm_is_the_domain_by_default(self) -> None:
         self.assertEqual(checked(InitOptions("Example.COM")).domains, ("example.com",))
 
@@ -82,3 +84,28 @@ class OptionsTests(SynchronousTestCase):
             options = InitOptions("example.com", base_port=base)
             ports = [options.port(front, replica) for front in PORTS for replica in range(99)]
             self.assertEqual(len(set(ports)), len(ports))
+
+
+class OidcTests(OptionsCase):
+    def provider(self, issuer: str = "https://login.example.com", client: str = "coname", **more: Any) -> str:
+        (mistake,) = self.refused(oidc=OidcOptions(issuer, client), **more)
+        return mistake
+
+    def test_a_provider_in_the_open(self) -> None:
+        self.assertIn("--oidc: 'http://login.example.com", self.provider("http://login.example.com"))
+
+    def test_a_provider_that_calls_the_realm_nothing(self) -> None:
+        self.assertIn("--oidc-client is missing", self.provider(client=""))
+
+    def test_a_provider_that_nobody_need_log_in_at(self) -> None:
+        self.assertIn("proves nothing", self.provider(insecure_skip_email_proof=True))
+
+    def test_a_provider_for_the_originals_programs(self) -> None:
+        self.assertIn("refuse the fields it needs", self.provider(vrf_suite="2017"))
+
+    def test_a_front_that_is_none(self) -> None:
+        (mistake,) = self.refused(front="keys.example.com")
+        self.assertTrue(mistake.startswith("--front: 'keys.example.com' is not https://host"))
+
+    def test_the_secret_shows_nowhere(self) -> None:
+        self.assertNotIn("hush", repr(InitOptions("a.example", oidc=OidcOptions("https://i.example", "c", "hush"))))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import click
 from rich.console import Console
@@ -12,7 +13,9 @@ from rich.text import Text
 
 from coname.client.console.report import Report
 from coname.configuration.init import InitOptions, Layout, initialise
+from coname.configuration.options import OidcOptions
 from coname.core.vrf import RFC9381, VRF_2017
+from coname.registration.oidc_policy import LONGEST_SECRET
 
 
 @click.command()
@@ -51,6 +54,23 @@ from coname.core.vrf import RFC9381, VRF_2017
 @click.option(
     "--insecure-skip-email-proof", is_flag=True, help="Let anybody register any free address: for trying it out."
 )
+@click.option(
+    "--oidc", "oidc_issuer", metavar="URL", help="Whoever logs in at this OpenID provider may register its address."
+)
+@click.option("--oidc-client", "oidc_client", default="", metavar="ID", help="What that provider calls the realm.")
+@click.option(
+    "--oidc-secret",
+    "oidc_secret",
+    type=click.File(),
+    metavar="FILE",
+    help="The secret that the realm shows it, if it wants one; - reads standard input.",
+)
+@click.option(
+    "--front",
+    default="",
+    metavar="URL",
+    help="Where browsers reach the HTTPS fronts through a balancer: https://HOST[:PORT]. Default: each replica's own.",
+)
 def init(
     folder: Path,
     realm: str,
@@ -61,6 +81,10 @@ def init(
     base_port: int | None,
     vrf_suite: str,
     insecure_skip_email_proof: bool,
+    oidc_issuer: str | None,
+    oidc_client: str,
+    oidc_secret: TextIO | None,
+    front: str,
 ) -> None:
     """Make the keys and configurations of a new realm in DIR, which must not be there yet, or be empty.
 
@@ -75,10 +99,24 @@ def init(
         base_port=base_port,
         vrf_suite=vrf_suite,
         insecure_skip_email_proof=insecure_skip_email_proof,
+        oidc=oidc_options(oidc_issuer, oidc_client, oidc_secret),
+        front=front,
     )
     with Report("init", as_json=False).errors():
         layout = initialise(folder, wanted)
     tell(layout, Console(highlight=False, soft_wrap=True))
+
+
+def oidc_options(issuer: str | None, client: str, secret: TextIO | None) -> OidcOptions | None:
+    """The OpenID provider that the options name, if they do.
+
+    :raises click.UsageError: they say more of it than that.
+    """
+    if issuer is None:
+        if client or secret:
+            raise click.UsageError("--oidc-client and --oidc-secret are about a provider: --oidc URL names it")
+        return None
+    return OidcOptions(issuer, client, "" if secret is None else secret.read(LONGEST_SECRET).strip())
 
 
 def tell(layout: Layout, console: Console) -> None:
@@ -116,6 +154,6 @@ def _next_commands(layout: Layout) -> Iterator[tuple[str, list[str]]]:
             yield f"start the {what}{others}", ["twistd", "--nodaemon", program, "--config", str(file)]
     address = f"alice@{layout.options.domains[0]}"
     client = ["--config", str(layout.client)]
-    if layout.options.insecure_skip_email_proof:
+    if layout.options.insecure_skip_email_proof or layout.options.oidc is not None:
         yield "register an address with a key", ["coname", "register", address, "--key", "pgp=key.asc", *client]
     yield "look an address up, and verify the answer", ["coname", "lookup", address, *client]
