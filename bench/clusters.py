@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 SIZE = 3
 MIB = 1 << 20
 _OTHER_CONNECTIONS = 100
+_LOOKUPS_IN_FLIGHT = 30
 _DECIDED_SECONDS = 0.1
 """What is acknowledged within this time of a leader's death was decided before."""
 
@@ -34,33 +37,46 @@ _CACHE_BYTES = 32 << 20
 
 def cluster(plan: Plan) -> Iterator[Figure]:
     """All of it."""
-    yield from _updates(plan)
+    yield from _beside_one(plan)
     yield from _failovers(plan)
     yield from _catching_up(plan)
     for entries in plan.sizes:
         yield from _copies(plan.data(entries))
 
 
-def _updates(plan: Plan) -> Iterator[Figure]:
-    """Registrations at one replica alone, and at three, whose clients are spread over all."""
-    rates = {}
+def _beside_one(plan: Plan) -> Iterator[Figure]:
+    """Registrations and lookups at one replica alone, and at three, whose clients are spread over all."""
+    rates: dict[str, list[float]] = {}
     for size in (1, SIZE):
         with replicas(size, _limits(plan)) as realm:
-            job = _registrations(realm, plan, list(range(1, size + 1)), 0)
-            before = sum(server.cpu_seconds() for server in realm.servers.values())
-            report = load(job)
-            cpu = sum(server.cpu_seconds() for server in realm.servers.values()) - before
-        if report.good != report.asked:
-            raise RuntimeError(f"{report.asked - report.good} of {report.asked} failed: {report.failures}")
-        rates[size] = report.rate
-        yield Figure(
-            f"Registrations, {'one replica alone' if size == 1 else f'{size} replicas'}, {most(plan):,} in flight",
-            0, report.rate, "/s", True, figures.NONE, report.p50, report.p99,
-            f"{job.connections:,} connections over HTTPS, spread over all; an empty realm; all on this machine",
-            {"verified": report.verified, "servers_cpu_us_each": cpu / report.asked * 1e6},
-        )  # fmt: skip
-    what = f"Registrations, {SIZE} replicas: speed in relation to one alone"
-    yield Figure(what, 0, rates[SIZE] / rates[1], "×", True, figures.CLUSTER_RATIO)
+            places = list(range(1, size + 1))
+            registrations = _registrations(realm, plan, places, 0)
+            lookups = replace(registrations, kind="lookup", connections=_LOOKUPS_IN_FLIGHT)
+            for what, job in (("Registrations", registrations), ("Lookups", lookups)):
+                figure = _spread(realm, what, job)
+                rates.setdefault(what, []).append(figure.value)
+                yield figure
+    for what, (alone, together) in rates.items():
+        aim = figures.CLUSTER_RATIO if what == "Registrations" else figures.NONE
+        title = f"{what}, {SIZE} replicas: speed in relation to one alone"
+        conditions = f"{os.cpu_count()} processors for all"
+        yield Figure(title, 0, together / alone, "×", True, aim, conditions=conditions)
+
+
+def _spread(realm: Replicas, what: str, job: Job) -> Figure:
+    """`job` at all its replicas."""
+    before = sum(server.cpu_seconds() for server in realm.servers.values())
+    report = load(job)
+    cpu = sum(server.cpu_seconds() for server in realm.servers.values()) - before
+    if report.good != report.asked:
+        raise RuntimeError(f"{what}: {report.asked - report.good} of {report.asked} failed: {report.failures}")
+    size = len(realm.servers)
+    return Figure(
+        f"{what}, {'one replica alone' if size == 1 else f'{size} replicas'}, {job.connections:,} in flight",
+        0, report.rate, "/s", True, figures.NONE, report.p50, report.p99,
+        "over HTTPS, spread over all; a realm that was empty; all on this machine",
+        {"verified": report.verified, "servers_cpu_us_each": cpu / report.asked * 1e6},
+    )  # fmt: skip
 
 
 def most(plan: Plan) -> int:

@@ -31,12 +31,15 @@ class ClusterTests(SynchronousTestCase):
             "Leader killed, until one in flight is acknowledged",
         )
 
-    def test_updates_of_three_replicas_are_compared_with_those_of_one(self) -> None:
+    def test_three_replicas_are_compared_with_one(self) -> None:
         self.check(
-            list(clusters._updates(Plan(updates={20: 40}))),
+            list(clusters._beside_one(Plan(updates={20: 40}))),
             "Registrations, one replica alone, 20 in flight",
+            "Lookups, one replica alone, 30 in flight",
             "Registrations, 3 replicas, 20 in flight",
+            "Lookups, 3 replicas, 30 in flight",
             "Registrations, 3 replicas: speed in relation to one alone",
+            "Lookups, 3 replicas: speed in relation to one alone",
         )
 
     def test_a_replica_that_was_away_catches_up(self) -> None:
