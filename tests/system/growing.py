@@ -171,8 +171,9 @@ class GrowingRealm:
         before.wait()
         path = self.folder / f"verifier{number}" / "config.json"
         content = json.loads(path.read_text())
-        port = content["keyserver_addr"].rpartition(":")[2]
-        content["keyserver_addr"] = f"{self.host(to)}:{port}"
+        listener = self.replicas[to].settings.verifier
+        assert listener is not None
+        content["keyserver_addr"] = str(listener.address)
         path.write_text(json.dumps(content))
         self.start_verifier(number)
 
