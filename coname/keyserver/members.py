@@ -69,10 +69,10 @@ class Members:
     def _refresh(self, state: ReplicaState) -> None:
         records = membership.replicas(state, self.configured)
         # nothing but what the database holds: a learner that went without ever signing leaves no trace
-        self.ever = self._asked.union(*(membership.ids_of(record.replica) for record in records))
+        self.ever = self._asked.union(*(membership.keys_of(record.replica) for record in records))
         self.signing = frozenset(
             signer
             for record in records
             if record.role in (VOTER, ENTERING, LEAVING)
-            for signer in membership.ids_of(record.replica)
+            for signer in membership.keys_of(record.replica)
         )

@@ -84,9 +84,15 @@ def signer_of(policy: AuthorizationPolicy, public: bytes) -> KeyId | None:
     return next(map(KeyId, found), None)
 
 
-def ids_of(replica: Replica) -> Sequence[int]:
-    """What a replica's signatures are filed under: one id for each key."""
-    return list(replica_policy([replica]).public_keys)
+def keys_of(replica: Replica) -> dict[int, bytes]:
+    """A replica's public keys, by what their signatures are filed under.
+
+    :raises InvalidRequest: it has a key twice.
+    """
+    try:
+        return {signer: key.ed25519 for signer, key in replica_policy([replica]).public_keys.items()}
+    except Misconfigured as error:
+        raise InvalidRequest(f"replica {replica.id:x} has a key twice, or two keys of one id") from error
 
 
 def find(records: Iterable[ReplicaRecord], replica: int) -> ReplicaRecord | None:
@@ -160,14 +166,10 @@ def check_replica(replica: Replica) -> None:
 
 
 def _check_distinct(replica: Replica, others: Sequence[Replica]) -> None:
-    taken = replica_policy(others).public_keys
-    try:
-        own = replica_policy([replica]).public_keys
-    except Misconfigured as error:
-        raise InvalidRequest(f"replica {replica.id:x} has a key twice, or two keys of one id") from error
-    known = {key.ed25519 for key in taken.values()}
-    for signer, key in own.items():
-        if signer in taken or key.ed25519 in known:
+    taken = {signer: key for other in others for signer, key in keys_of(other).items()}
+    known = set(taken.values())
+    for signer, key in keys_of(replica).items():
+        if signer in taken or key in known:
             raise Refused(f"the key of replica {replica.id:x}, or the id {signer:x} of it, is another replica's")
 
 

@@ -5,12 +5,14 @@ What is proposed here is proposed again while it is waited for. A change that wa
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 
-from coname.errors import ConameError
+from coname.errors import ConameError, InvalidRequest, Refused
+from coname.keyserver import membership
 from coname.keyserver.effects import ChangeApplied, ChangeRefused, Effect, Reached
 from coname.keyserver.proposals import Proposer, new_uid
 from coname.keyserver.timeouts import TimeLimit
+from coname.keyserver.verifiers import Verifiers
 from coname.keyserver.waiting import StepWaiters
 from coname.messages.replication_pb2 import KeyserverStep, ReplicaChange
 
@@ -19,18 +21,28 @@ class OwnSteps:
     """Proposes steps, and tells what became of them.
 
     :param time_limit: put on each.
+    :param verifiers: who must not become a replica. The state machine cannot ask them: their list may be longer on a
+        replica that was started later than another.
     """
 
-    def __init__(self, proposer: Proposer, time_limit: TimeLimit) -> None:
+    def __init__(self, proposer: Proposer, time_limit: TimeLimit, verifiers: Verifiers) -> None:
         self._proposer = proposer
+        self._verifiers = verifiers
         self._time_limit = time_limit
         self._waiting: StepWaiters[None] = StepWaiters()
 
     def change(self, change: ReplicaChange) -> Deferred[None]:
         """Fires once what `change` asks for is so, durably here; that a replica enters or leaves takes two epochs more.
 
-        Fails with `Refused` or `InvalidRequest` for the reason that the state machine has, `TimedOut`, `Unavailable`.
+        Fails with `Refused` or `InvalidRequest` for the reason that the state machine has, or because it is a verifier
+        that is to be added; with `TimedOut`, `Unavailable`.
         """
+        if change.WhichOneof("change") == "add":
+            try:
+                membership.check_replica(change.add)
+                self._verifiers.check_replica(membership.keys_of(change.add))
+            except (InvalidRequest, Refused) as error:
+                return fail(error)
         return self._committed(KeyserverStep(UID=new_uid(), replica_change=change))
 
     def barrier(self) -> Deferred[None]:

@@ -76,7 +76,7 @@ class Replica:
         timeout = parts.timing.client_timeout
         self._time_limit = TimeLimit(self._clock, timeout, partial(_timed_out, timeout))
         self._proposer = Proposer(parts.log, self._clock, parts.timing.intervals.retry)
-        self.steps = OwnSteps(self._proposer, self._time_limit)
+        self.steps = OwnSteps(self._proposer, self._time_limit, parts.verifiers)
         self.verification = Verification(
             parts.store,
             parts.verifiers,

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from coname.core.signatures import SIGNATURE_SIZE, Verify
 from coname.core.types import KeyId
-from coname.errors import HeadDiffers, InvalidRequest, NotPermitted
+from coname.errors import HeadDiffers, InvalidRequest, NotPermitted, Refused
 from coname.messages.client_pb2 import AuthorizationPolicy, SignedEpochHead, TimestampedEpochHead
 
 if TYPE_CHECKING:
@@ -63,6 +63,18 @@ class Verifiers:
         if signer in self._replicas or signer in replicas:
             return False
         return not self._listed or signer in self._listed
+
+    def check_replica(self, keys: Mapping[int, bytes]) -> None:
+        """Check that a new replica is no verifier: one signature would count as that of two.
+
+        :param keys: the replica's public keys, by what their signatures are filed under.
+        :raises Refused: an id or a key of it is a verifier's.
+        """
+        asked = {signer: key for signer, key in self._policy.public_keys.items() if signer not in self._replicas}
+        taken = {key.ed25519 for key in asked.values()}.union(*self._listed.values())
+        for signer, key in keys.items():
+            if signer in asked or signer in self._listed or key in taken:
+                raise Refused(f"the key of the replica, or the id {signer:x} of it, is a verifier's")
 
     def check_known(self, verifier: KeyId, replicas: Container[int]) -> None:
         """:raises NotPermitted: this realm takes no signature of that verifier.

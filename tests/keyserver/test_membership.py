@@ -85,7 +85,7 @@ class AddTests(MembershipCase):
 
     def test_further_keys(self) -> None:
         self.change(ReplicaChange(add=replica(3, 4)))
-        self.assertEqual(len(membership.ids_of(self.state.replicas[3].replica)), 2)
+        self.assertEqual(len(membership.keys_of(self.state.replicas[3].replica)), 2)
 
     def test_a_learner_whose_key_is_there(self) -> None:
         self.change(add(3, learner=True))

@@ -11,13 +11,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from coname.core import rollover
 from coname.core.heads import parse
-from coname.core.signatures import SigningKey
+from coname.core.signatures import SigningKey, public_key_message
 from coname.core.types import Epoch
 from coname.errors import Corrupt, Refused, TimedOut, Unavailable
 from coname.interfaces import Put
 from coname.keyserver import policy_changes, tables
 from coname.keyserver.policy_changes import NONE
 from coname.messages.client_pb2 import PolicyChanges, PolicyChangesRequest
+from coname.messages.config_pb2 import Replica
+from coname.messages.replication_pb2 import ReplicaChange
 from tests.keyserver.changing import KEYS, add, promote, remove
 from tests.keyserver.changing_world import ChangingWorld
 
@@ -172,6 +174,28 @@ class OwnStepTests(ChangesCase):
     def test_a_refusal(self) -> None:
         error = self.failureResultOf(self.world.change(promote(1)), Refused).value
         self.assertIn("there is no replica", str(error))
+
+    def refused(self, *keys: SigningKey) -> None:
+        member = Replica(id=keys[0].key_id, public_keys=[public_key_message(key.public) for key in keys])
+        error = self.failureResultOf(self.world.change(ReplicaChange(add=member)), Refused).value
+        self.assertIn("is a verifier's", str(error))
+
+    def test_a_verifier_is_no_replica(self) -> None:
+        listed, asked = SigningKey.generate(), SigningKey.generate()
+        self.world.realm.listed[listed.key_id] = [listed.public]
+        policy = self.world.realm.config.verification_policy
+        policy.public_keys[asked.key_id].CopyFrom(public_key_message(asked.public))
+        self.world = ChangingWorld(realm=self.world.realm)
+        self.world.begin()
+        for key in (listed, asked):
+            self.refused(key)
+            self.refused(SigningKey.generate(), key)
+
+    def test_one_that_was_among_the_first_may_come_back(self) -> None:
+        self.enter(1)
+        self.leave(1)
+        self.enter(1)
+        self.world.epoch()
 
     def test_a_barrier(self) -> None:
         reached = self.world.replica.steps.barrier()
