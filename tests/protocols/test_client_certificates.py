@@ -33,7 +33,7 @@ HERE = Address("127.0.0.1", 0)
 
 def person(issuer: Authority | None = None, key: Any = None) -> TlsIdentity:
     """A client with a certificate."""
-    certificate = (issuer or authority()).issue(begins=-1e8, key=key)
+    certificate = (issuer or authority()).issue(begins=-1e9, ends=1e9, key=key)
     return replace(nobody(), credentials=(Credential((certificate,), key or client_key()),))
 
 

@@ -40,7 +40,7 @@ class Authority:
         self.name = name(called)
         usage = SIGNING | {"key_cert_sign": signs, "crl_sign": True}
         self.certificate = (
-            self._builder(self.name, self.key.public_key(), -1e8, 1e8)
+            self._builder(self.name, self.key.public_key(), -1e9, 1e9)
             .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
             .add_extension(x509.KeyUsage(**usage), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(self.key.public_key()), critical=False)

@@ -37,7 +37,7 @@ Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 class Identity:
     """A key and its certificate."""
 
-    def __init__(self, key: Key, ends: float = NOW + 1e8) -> None:
+    def __init__(self, key: Key, ends: float = NOW + 1e9) -> None:
         self.key = key
         name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "idp")])
         self.certificate = (
@@ -46,7 +46,7 @@ class Identity:
             .issuer_name(name)
             .public_key(key.public_key())
             .serial_number(7)
-            .not_valid_before(datetime.fromtimestamp(NOW - 1e8, UTC))
+            .not_valid_before(datetime.fromtimestamp(NOW - 1e9, UTC))
             .not_valid_after(datetime.fromtimestamp(ends, UTC))
             .sign(key, SHA256())
         )

@@ -125,9 +125,7 @@ class BadCertificateTests(CertificateCase):
         self.refuse(authority().issue(usages=[]), "has no extended key usage clientAuth")
 
     def test_for_anything(self) -> None:
-        self.refuse(
-            authority().issue(usages=[ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE]), "required EKU not found"
-        )
+        self.refuse(authority().issue(usages=[ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE]), "required EKU not found")
 
     def test_key_for_encryption(self) -> None:
         usage = SIGNING | {"digital_signature": False, "key_encipherment": True}

@@ -28,7 +28,7 @@ from tests.registration import saml_responses as idp
 FOLDER = Path(__file__).parent / "saml_idp"
 
 
-class _Form(HTMLParser):
+class Form(HTMLParser):
     """The hidden fields of a form."""
 
     def __init__(self, page: str) -> None:
@@ -79,7 +79,7 @@ class SamlifyTests(TestCase):
         """What the browser would bring back."""
         await deferToThread(self.ask, f"{self.address}/sp", self.checker.describe(time.time()))
         url = await self.checker.login(hash_, "the state", time.time())
-        return _Form(await deferToThread(self.ask, url)).fields
+        return Form(await deferToThread(self.ask, url)).fields
 
     async def prove(self, response: str, checker: SamlChecker | None = None, entry: bytes = idp.ENTRY) -> Proved:
         presented = Presented(EmailProof(saml_response=response))
