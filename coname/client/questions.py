@@ -102,8 +102,18 @@ class Questions:
 
     async def update(self, question: Question, pending: Pending, email_proof: EmailProof | None = None) -> Result:
         """What a server answers to an update. Fails as `ITransport.update` does, and as verification."""
-        realm, servers = question.realm, self._servers_of(question.realm)
-        lineage = self._follower.known(realm)
+        servers = self._servers_of(question.realm)
+        try:
+            return await self._send(question, servers, pending, email_proof)
+        except QuorumUnmet as error:  # refused at the door: those whose signatures were asked for sign no more
+            if not await self._caught_up(question.realm, servers, error):
+                raise
+        return await self._send(question, servers, pending, email_proof)
+
+    async def _send(
+        self, question: Question, servers: Servers, pending: Pending, email_proof: EmailProof | None
+    ) -> Result:
+        realm, lineage = question.realm, self._follower.known(question.realm)
         demanded = realm if lineage is None else lineage.realm_now(realm)
         floor = self._floor(realm, lineage)
         try:

@@ -114,6 +114,9 @@ class ChangingRealm(Realm):
 
     def update(self, request: UpdateRequest) -> LookupProof:
         self.updates.append(request)
+        present = {key.key_id for key in [*self.signers, *self.verifiers]}
+        if not quorums.satisfied(request.lookup_parameters.quorum_requirement, present):
+            raise QuorumUnmet("the requested quorum asks for signers that this realm does not have")
         self.admit(request)
         number = self.close_epoch()
         self._once("fail_update")

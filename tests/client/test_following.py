@@ -135,6 +135,33 @@ class Following(FollowingCase):
         wanted = self.realm.updates[-1].lookup_parameters.quorum_requirement
         self.assertTrue(satisfied(wanted, {key.key_id for key in self.realm.signers}))
 
+    def test_a_change_between_the_lookup_and_the_update_is_followed(self) -> None:
+        self.successResultOf(self.client().register(ALICE, {"pgp": b"key"}, self.store))
+        answer = self.realm.lookup
+
+        def then_all_are_replaced(request):
+            proof, self.realm.lookup = answer(request), answer
+            self.realm.change([SigningKey.generate() for _ in range(3)])
+            self.realm.close_epoch()
+            return proof
+
+        self.realm.lookup = then_all_are_replaced
+        result = self.successResultOf(self.client().update(ALICE, Change({"pgp": b"new"}), self.store))
+        self.assertEqual((result.outcome, len(result.changes)), (Outcome.UPDATED, 1))
+        self.assertEqual(len(self.realm.updates), 3)
+
+    def test_an_answer_to_an_update_by_the_next_replicas_is_believed_by_its_signatures(self) -> None:
+        self.successResultOf(self.client().register(ALICE, {"pgp": b"key"}, self.store))
+        admit = self.realm.admit
+
+        def then_all_are_replaced(request):
+            admit(request)
+            self.realm.change([SigningKey.generate() for _ in range(3)])
+
+        self.realm.admit = then_all_are_replaced
+        result = self.successResultOf(self.client().update(ALICE, Change({"pgp": b"new"}), self.store))
+        self.assertEqual((result.outcome, result.keys), (Outcome.UPDATED, {"pgp": b"new"}))
+
     def test_a_realm_without_keyserver_auth_follows_nothing(self) -> None:
         self.config.realms[0].ClearField("keyserver_auth")
         self.look()
