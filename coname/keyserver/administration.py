@@ -17,6 +17,7 @@ from coname.errors import Unavailable
 from coname.interfaces import IAdministration, IKeyValueStore, ILogReplicator, ILogStatus
 from coname.keyserver import tables
 from coname.keyserver.answers import Answer
+from coname.keyserver.membership import describe
 from coname.keyserver.replica import Replica
 from coname.messages.client_pb2 import LookupRequest
 from coname.messages.cluster_pb2 import ClusterStatus
@@ -67,6 +68,7 @@ class Administration:
             "in rotation": "yes" if replica.inRotation else "no",
             "leading": "yes" if self._log.leading else "no",
             "failure": str(replica.failure) if replica.failure else "none",
+            "replicas": describe(replica.steward.records, state),
             "newest epoch": f"{state.ratified_epoch} ratified, {state.closed_epoch} closed",
             "registered users": state.users,
             "changes for the next epoch": replica.pending,

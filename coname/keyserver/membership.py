@@ -225,3 +225,18 @@ def _end(state: ReplicaState, record: ReplicaRecord) -> None:
         record.role = VOTER
     else:
         state.replicas.remove(record)
+
+
+def describe(records: Sequence[ReplicaRecord], state: ReplicaState) -> str:
+    """Who the replicas are, in words: how many, and what changes."""
+    signing = sum(record.role in (VOTER, LEAVING) for record in records)
+    learning = sum(record.role in (LEARNER, JOINING, ENTERING) for record in records)
+    words = f"{signing} sign" + (f", {learning} learn" if learning else "")
+    record = changing(records)
+    if record is not None:
+        told = state.announced_epoch and state.announced_epoch == state.closed_epoch
+        when = f"announced by epoch {state.announced_epoch}" if told else "not announced yet"
+        words += f"; {record.replica.id:016x} is {'entering' if record.role == ENTERING else 'leaving'}, {when}"
+    elif state.announced_epoch:
+        words += f", since epoch {state.announced_epoch + 1}"
+    return words

@@ -37,6 +37,7 @@ class AdministrationTests(SynchronousTestCase):
         self.world.replica.update(self.world.realm.request(Owner("alice@example.com")))
         self.world.settle()
         status = self.administration.status()
+        self.assertEqual(status["replicas"], "1 sign")
         self.assertEqual(status["registered users"], 1)
         self.assertEqual(status["newest epoch"], "2 ratified, 2 closed")
         self.assertEqual(status["verifiers"], "0 known, 0 connected, 0 have signed the newest epoch")

@@ -268,3 +268,26 @@ class AnnounceTests(MembershipCase):
 
     def configured_records(self) -> list[ReplicaRecord]:
         return list(membership.replicas(ReplicaState(), self.configured))
+
+
+class DescribeTests(MembershipCase):
+    def words(self) -> str:
+        return membership.describe(list(membership.replicas(self.state, self.configured)), self.state)
+
+    def test_of_the_first(self) -> None:
+        self.assertEqual(self.words(), "3 sign")
+
+    def test_while_one_enters(self) -> None:
+        self.change(add(3))
+        self.assertEqual(self.words(), "3 sign, 1 learn")
+        self.change(promote(3))
+        self.assertEqual(self.words(), f"3 sign, 1 learn; {KEYS[3].key_id:016x} is entering, not announced yet")
+        membership.announce(self.state, Epoch(5))
+        self.state.closed_epoch = 5
+        self.assertIn("is entering, announced by epoch 5", self.words())
+        membership.announce(self.state, Epoch(6))
+        self.assertEqual(self.words(), "4 sign, since epoch 6")
+
+    def test_while_one_leaves(self) -> None:
+        self.change(remove(0))
+        self.assertEqual(self.words(), f"3 sign; {KEYS[0].key_id:016x} is leaving, not announced yet")
