@@ -166,7 +166,7 @@ def _known_replicas(message: pb.ReplicaConfig, findings: Findings) -> None:
     if message.joining and not message.known_replicas and not somebody:
         findings.mistake("missing: nothing says where a replica is that this one could join")
     if message.joining and message.HasField("etcd"):
-        findings.warn("joining: with the log in etcd, a new replica begins with a copy of another's database")
+        findings.mistake("joining: no replica can be added to a realm whose log is in etcd while it runs")
 
 
 def _has_logins(message: pb.ReplicaConfig) -> bool:

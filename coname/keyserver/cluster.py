@@ -26,6 +26,10 @@ ALONE = (
     "`coname cluster convert`"
 )
 
+KEPT_ELSEWHERE = (
+    "with the log in etcd, the replicas are those of the configuration: none can be added or removed while it runs"
+)
+
 
 class Owner(Protocol):
     """The replica that is asked."""
@@ -81,8 +85,8 @@ class ClusterDesk:
         :raises Refused: it is not permitted. :raises InvalidRequest: it is malformed.
         :raises Unavailable: not now. :raises TimedOut: whether it was taken is not known.
         """
-        if not self._shared:
-            raise Refused(ALONE)
+        if self._owner.steward.members is None:
+            raise Refused(KEPT_ELSEWHERE if self._shared else ALONE)
         if self._owner.steward.why_not:
             raise Unavailable(f"this replica does not take part: {self._owner.steward.why_not}")
         if change.WhichOneof("change") == "add" and not change.add.raft_addr:

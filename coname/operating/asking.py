@@ -15,7 +15,7 @@ from coname.config import ReplicaSettings, load_replica
 from coname.configuration.listen import Address, parse
 from coname.engines import keeps_raft
 from coname.errors import ConameError, Misconfigured, NotPermitted, Refused, Unavailable, Unreachable
-from coname.keyserver.cluster import ALONE
+from coname.keyserver.cluster import ALONE, KEPT_ELSEWHERE
 from coname.messages.cluster_pb2 import ClusterAnswer, ClusterError, ClusterRequest, ClusterStatus, ClusterStatusRequest
 from coname.messages.replication_pb2 import ReplicaChange
 from coname.protocols.replication_operator import OperatorSession, connect
@@ -29,17 +29,12 @@ ANSWER_SECONDS = 45.0
 def settings_of(path: Path) -> ReplicaSettings:
     """The replica that the file configures.
 
-    :raises Misconfigured: with every mistake in it; or it keeps its log in etcd, where nobody can be asked.
-    :raises Refused: its log is that of one replica alone.
+    :raises Misconfigured: with every mistake in it.
+    :raises Refused: its log is that of one replica alone, or in etcd, and there is nobody to ask.
     """
     settings = load_replica(path, replicated=True)
     if settings.etcd is not None:
-        raise Misconfigured(
-            [
-                f"{path}: the log of this realm is in etcd, and its replicas have no network of their own; use the "
-                "console (manhole): cluster(), cluster_add() and cluster_remove()"
-            ]
-        )
+        raise Refused(KEPT_ELSEWHERE)
     if not keeps_raft(settings):
         raise Refused(ALONE)
     return settings

@@ -17,6 +17,7 @@ from coname.config import load_client
 from coname.configuration.init import InitOptions, initialise
 from coname.core.lookup import verify_lookup
 from coname.core.rollover import follow
+from coname.errors import ProofInvalid
 from coname.messages.client_pb2 import LookupRequest, PolicyChanges, PolicyChangesRequest, UpdateRequest
 from coname.messages.config_pb2 import RealmConfig
 from tests.ports import free_ports
@@ -82,6 +83,10 @@ class GrowingRealm:
             raise AssertionError(f"coname cluster {words}: {done.returncode}\n{done.stdout}\n{done.stderr}{logs}")
         return done.stdout + done.stderr
 
+    def logs(self) -> str:
+        """The ends of all of them."""
+        return "".join(f"\n--- {path.name}\n{path.read_text()[-1500:]}" for path in self.folder.parent.glob("*.log"))
+
     def prepare(self, number: int, model: int, *words: str) -> ReplicaProcess:
         """The folder of a new replica, which is not started."""
         config, host = str(self.replicas[model].config), self.host(number)
@@ -139,7 +144,7 @@ class GrowingRealm:
     def check(self, number: int) -> None:
         """Nothing acknowledged is missing there, as soon as it has caught up, by proofs that a client accepts who
         followed by signatures alone."""
-        wait_for(lambda: not self.missing(number), f"replica {number} has all")
+        wait_for(lambda: not self.missing(number), f"replica {number} has all{self.logs()}")
 
     def missing(self, number: int) -> list[str]:
         """The acknowledged addresses that a replica cannot prove to be present."""
@@ -152,7 +157,7 @@ class GrowingRealm:
                     proof = stub.lookup(LookupRequest(user_id=user_id, quorum_requirement=quorum))
                     if verify_lookup(realm, user_id, proof, time.time()).entry is None:
                         missing.append(user_id)
-        except grpc.RpcError:
+        except (grpc.RpcError, ProofInvalid):  # it has not caught up, or a verifier has not yet signed
             return list(self.acknowledged)
         return missing
 

@@ -88,13 +88,13 @@ class ReplacingTests(GrowingCase):
                 realm.replicas[old].stop()
         self.assertLess(load.failed, len(realm.acknowledged))
         self.assertGreater(len(realm.acknowledged), 20)
+        for number in serving:
+            realm.check(number)
         signers = set(realm.followed(4).verification_policy.public_keys)
         self.assertEqual(
             signers & {one.settings.replica_id for one in realm.replicas.values()},
             {realm.replicas[number].settings.replica_id for number in serving},
         )
-        for number in serving:
-            realm.check(number)
 
 
 class LearnerTests(GrowingCase):
