@@ -26,13 +26,17 @@ from coname.errors import Unavailable
 from coname.interfaces import IAdministration
 from coname.keyserver.administration import Administration, VerifierStream
 from coname.keyserver.current import BETWEEN, CurrentAdministration, CurrentReplica
+from coname.logins import login_routes
 from coname.messages.config_pb2 import RealmConfig
 from coname.process import ProcessService, install_reactor, load_or_exit
+from coname.protocols.followed_realm import FollowedRealm
 from coname.protocols.grpc_public import GrpcService
 from coname.protocols.grpc_verification import VerificationService
 from coname.protocols.hkp import HkpService
+from coname.protocols.http_service import Routes
 from coname.protocols.https import HttpsService
 from coname.protocols.manhole import ManholeService
+from coname.protocols.page_routes import page_routes
 from coname.registration.policies import KINDS
 from coname.running import RunningReplica
 
@@ -116,7 +120,13 @@ class KeyserverService(ProcessService):
             self._log.warn("{path}: {warning}", path=self._settings.path, warning=warning)
         await self._turns.run(self._open)
         self._answer_signals()
-        self.fronts = make_fronts(self._settings, self.current, self._administration, self._reactor)
+        self.fronts = make_fronts(
+            self._settings,
+            self.current,
+            self._administration,
+            login_routes(self._settings, self._registrar, self._reactor),
+            self._reactor,
+        )
         for front in self.fronts.values():
             front.startService()
         if self._running is not None:
@@ -176,15 +186,23 @@ Administer = Callable[[Callable[[], Iterable[VerifierStream]]], IAdministration]
 
 
 def make_fronts(
-    settings: ReplicaSettings, replica: CurrentReplica, administer: Administer, reactor: Any
+    settings: ReplicaSettings, replica: CurrentReplica, administer: Administer, logins: Routes, reactor: Any
 ) -> dict[str, Front]:
-    """Everything that listens, as configured, not started yet."""
+    """Everything that listens, as configured, not started yet.
+
+    :param logins: what the HTTPS front has for registering.
+    """
     fronts: dict[str, Front] = {}
     limits = settings.limits
     grace = max(10.0, settings.client_timeout)  # an update that was taken in is answered before the process ends
     if settings.public is not None:
         public = settings.public
         fronts["gRPC"] = GrpcService(replica, limits, public.tls, public.address.host, public.address.port, grace=grace)
+    if settings.client_cert is not None:
+        shown = settings.client_cert
+        fronts["gRPC for client certificates"] = GrpcService(
+            replica, limits, shown.tls, shown.address.host, shown.address.port, grace=grace
+        )
     streams: Callable[[], Iterable[VerifierStream]] = tuple
     if settings.verifier is not None:
         verifier = settings.verifier
@@ -196,12 +214,20 @@ def make_fronts(
     if settings.httpfront is not None:
         https = settings.httpfront
         fronts["HTTPS"] = HttpsService(
-            replica, limits, https.tls, https.address.host, https.address.port, reactor, grace=grace
+            replica,
+            limits,
+            https.tls,
+            https.address.host,
+            https.address.port,
+            reactor,
+            grace=grace,
+            more={**page_routes(FollowedRealm(replica, own_realm(settings)).present), **logins},
         )
     if settings.hkp is not None:
         hkp = settings.hkp
-        realm = own_realm(settings)
-        fronts["HKP"] = HkpService(replica, realm, limits, hkp.tls, hkp.address.host, hkp.address.port, reactor)
+        fronts["HKP"] = HkpService(
+            replica, own_realm(settings), limits, hkp.tls, hkp.address.host, hkp.address.port, reactor
+        )
     if settings.manhole is not None:
         manhole = settings.manhole
         fronts["manhole"] = ManholeService(
@@ -216,7 +242,7 @@ def make_fronts(
 
 
 def own_realm(settings: ReplicaSettings) -> RealmConfig:
-    """What a client of this realm would have in its configuration: the HKP front verifies under it."""
+    """What a client of this realm would have in its configuration: the HKP front and the page verify under it."""
     realm = RealmConfig(
         RealmName=settings.realm,
         domains=settings.domains,
@@ -228,4 +254,8 @@ def own_realm(settings: ReplicaSettings) -> RealmConfig:
     )
     # Idle epochs come at the longest interval; an answer that is much older says that something is wrong.
     realm.epoch_time_to_live.seconds = int(max(3600, 3 * settings.max_epoch_interval))
+    shared = settings.message.keyserver_config
+    for kind, signers in (("replica", shared.initial_replicas), ("verifier", shared.verifiers)):
+        for number, signer in enumerate(signers, start=1):
+            realm.signer_names[signer.id] = f"{kind} {number}"
     return realm

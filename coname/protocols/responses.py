@@ -19,8 +19,8 @@ TEXT = b"text/plain; charset=utf-8"
 
 REASONS: Mapping[int, bytes] = {
     200: b"OK",
-    304: b"Not Modified",
     303: b"See Other",
+    304: b"Not Modified",
     400: b"Bad Request",
     401: b"Unauthorized",
     404: b"Not Found",
