@@ -255,7 +255,8 @@ def own_realm(settings: ReplicaSettings) -> RealmConfig:
     # Idle epochs come at the longest interval; an answer that is much older says that something is wrong.
     realm.epoch_time_to_live.seconds = int(max(3600, 3 * settings.max_epoch_interval))
     shared = settings.message.keyserver_config
-    for kind, signers in (("replica", shared.initial_replicas), ("verifier", shared.verifiers)):
+    replicas, verifiers = ([each.id for each in known] for known in (shared.initial_replicas, shared.verifiers))
+    for kind, signers in (("replica", replicas), ("verifier", verifiers)):
         for number, signer in enumerate(signers, start=1):
-            realm.signer_names[signer.id] = f"{kind} {number}"
+            realm.signer_names[signer] = f"{kind} {number}"
     return realm
