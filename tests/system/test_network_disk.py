@@ -41,7 +41,7 @@ class FullDiskTests(NetworkCase):
 
         def undo() -> None:
             self.assertIn("No space left on device", replica.log.read_text())
-            replica.kill()
+            replica.stop()
             self.assert_does_not_start(replica)
             for disk in disks:
                 disk.empty()
