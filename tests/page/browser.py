@@ -1,7 +1,6 @@
-"""A headless Chromium, driven by Playwright, that trusts one realm's authority and tells what should not have happened.
+"""A headless Chromium, driven by Playwright, that keeps account of what should not have happened.
 
-The authority is trusted as an operator's own would be: in the user's NSS database of a home that is made for the test. Where
-`certutil` is missing, certificate errors are ignored instead; nothing here tests TLS.
+Certificate errors are ignored, since the tests' realms have authorities of their own: nothing here tests TLS.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest import SkipTest
@@ -122,6 +120,3 @@ def accessibility(page: Any) -> list[str]:
 def texts(page: Any, selector: str) -> list[str]:
     """What all elements that match say."""
     return [each.inner_text() for each in page.query_selector_all(selector)]
-
-
-Wait = Callable[[], bool]

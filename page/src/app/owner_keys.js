@@ -30,13 +30,13 @@ export class KeysEditor {
     this.name = h("input", { id: "key-name", type: "text", autocapitalize: "off", autocomplete: "off", spellcheck: "false", maxlength: 40, "aria-describedby": "name-hint" });
     this.nameRow = h("div", { class: "row", hidden: true }, h("label", { for: "key-name" }, "Name for it"), this.name, h("p", { id: "name-hint", class: "hint" }, "Small letters, digits, dots and dashes: signal, wireguard, …"));
     this.problem = h("div", { role: "alert" });
-    this.element = h("div", {}, this.list, this.#addForm());
+    this.element = h("div", {}, h("h2", {}, "Keys to publish"), this.list, this.#addForm());
     this.#draw();
   }
 
   #draw() {
     const items = [...this.keys].map(([name, value]) => h("li", {}, keyCard(name, value, this.#removeButton(name))));
-    this.list.replaceChildren(...items);
+    this.list.replaceChildren(...(items.length ? items : [h("li", { class: "dim" }, "None yet.")]));
     this.changed();
   }
 

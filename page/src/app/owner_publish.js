@@ -76,6 +76,7 @@ export class Publishing {
     const [, domain] = split(this.identity.address);
     const { anybody, proofs } = await fetchRegistration(domain);
     const login = proofs.find(({ kind, login }) => kind === "oidc" && login)?.login;
+    if (anybody) this.plan = this.plan.filter((step) => step !== "proved");
     if (anybody || (!login && proofs.some(({ kind }) => kind === "client_certificate"))) return this.send();
     if (!login) return this.#noLogin(proofs.map(({ kind }) => kind));
     if (!this.view.store.lasting) return this.#cannotKeep();

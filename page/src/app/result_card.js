@@ -23,7 +23,7 @@ export function resultCard(directory, answer) {
     notice(present ? "good" : "neutral", title, verified.vrf_trustworthy ? null : untrustworthy()),
     present ? keyCards(verified.profile?.keys ?? new Map()) : null,
     factList([
-      ["State", h("span", {}, `epoch ${verified.epoch}, closed `, time(verified.head.issue_time_ns))],
+      ["As of", h("span", {}, `epoch ${verified.epoch}, closed `, time(verified.head.issue_time_ns))],
       ...(present ? [since(directory, answer)] : []),
       ["Who vouches", vouchers(directory, answer)],
     ]),
@@ -87,7 +87,7 @@ function vouchers({ realm }, { verified }) {
 
 /** @param {Answer} answer */
 function steps({ verified }) {
-  const rows = verified.steps.map(([name, sentence]) => h("li", {}, mark("good"), h("b", {}, name), " ", h("span", {}, sentence)));
+  const rows = verified.steps.map(([name, sentence]) => h("li", {}, mark("good"), h("div", {}, h("b", {}, name), " ", sentence)));
   return h("details", {}, h("summary", {}, `What was checked: ${counted(rows.length, "step")}, all passed`), h("ol", { class: "steps" }, ...rows));
 }
 

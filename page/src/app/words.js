@@ -14,7 +14,7 @@ const STEPS = /** @type {Record<string, string>} */ ({
   index: "The server did not prove that this is the one place where the address's entry can be.",
   ratification: "The signed state that the server showed is not one state of this directory.",
   freshness: "What the server showed is too old: it may hide what has changed since. If the clock of this device is wrong, that looks the same.",
-  signatures: "Not enough of those who must vouch for the directory have signed what the server showed.",
+  signatures: "Not enough of those who must vouch for the directory have signed what the server showed. If its servers have just been changed, loading this page again helps.",
   tree: "What the server showed does not stand in the directory that was signed.",
   entry: "The entry is not the one that stands in the signed directory.",
   profile: "The keys are not the ones that the entry's owner signed.",
