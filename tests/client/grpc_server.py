@@ -10,7 +10,7 @@ import grpc
 import grpc.aio
 
 from coname.errors import ConameError
-from coname.messages.client_pb2 import LookupRequest, UpdateRequest
+from coname.messages.client_pb2 import LookupRequest, PolicyChangesRequest, UpdateRequest
 from tests.client.simulator import Realm
 
 
@@ -26,6 +26,10 @@ async def serve_grpc(
         "Lookup": _handler(lambda data: realm.lookup(LookupRequest.FromString(data)), coded),
         "Update": _handler(lambda data: realm.update(UpdateRequest.FromString(data)), coded),
     }
+    if coded:  # the original's have no such method
+        methods["PolicyChanges"] = _handler(
+            lambda data: realm.policy_changes(PolicyChangesRequest.FromString(data)), coded
+        )
     server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("proto.E2EKSPublic", methods)])
     if credentials is None:
         port = server.add_insecure_port("127.0.0.1:0")

@@ -22,7 +22,18 @@ from coname.client.interfaces import ITransport
 from coname.client.transports.connecting import connect_grpc
 from coname.client.transports.grpc_aio import GrpcTransport
 from coname.client.transports.refusals import ServerFailed
-from coname.errors import Corrupt, EpochUnknown, InvalidRequest, Misconfigured, ProofInvalid, TimedOut, Unreachable
+from coname.errors import (
+    Corrupt,
+    EpochUnknown,
+    InvalidRequest,
+    Misconfigured,
+    Overloaded,
+    ProofInvalid,
+    TimedOut,
+    Unreachable,
+)
+from coname.messages.client_pb2 import PolicyChanges, PolicyChangesRequest
+from tests.client.changing import ChangingRealm
 from tests.client.grpc_server import serve_grpc
 from tests.client.pki import make_pki
 from tests.client.simulator import Realm
@@ -57,6 +68,19 @@ class GrpcCase(TestCase):
         return str(await self.assertFailure(self.client.lookup(ALICE), kind))
 
 
+async def follows(case: GrpcCase) -> None:
+    """The simulated realm's replicas are others, and the client of its first day finds out."""
+    realm = ChangingRealm()
+    server, port = await in_asyncio(serve_grpc(realm))
+    case.addCleanup(lambda: in_asyncio(server.stop(None)))
+    config = realm.config()
+    case.connect(GrpcTransport(f"127.0.0.1:{port}", None))
+    client = Client(config, lambda _: case.transport, clock=lambda: realm.now)
+    realm.replace_all()
+    result = await client.lookup(ALICE)
+    case.assertEqual((result.epoch, len(result.changes)), (len(realm.epochs), 6))
+
+
 class OnTwisted(GrpcCase):
     def test_it_is_a_transport(self) -> None:
         verifyObject(ITransport, self.transport)
@@ -65,6 +89,18 @@ class OnTwisted(GrpcCase):
         await self.client.register(ALICE, {"pgp": b"key"}, MemoryIdentity())
         result = await self.client.lookup(ALICE)
         self.assertEqual(result.keys, {"pgp": b"key"})
+
+    async def test_changes_of_the_replicas_policy(self) -> None:
+        await follows(self)
+
+    async def test_an_answer_that_is_no_changes_is_refused(self) -> None:
+        self.realm.policy_changes = lambda _: b"\xff"
+        error = await self.assertFailure(self.transport.policy_changes(PolicyChangesRequest()), ProofInvalid)
+        self.assertIn("PolicyChanges", str(error))
+
+    async def test_an_answer_that_is_too_large_is_not_taken_in(self) -> None:
+        self.realm.policy_changes = lambda _: bytes(5 * 1024 * 1024)
+        await self.assertFailure(self.transport.policy_changes(PolicyChangesRequest()), Overloaded)
 
     async def test_an_error_with_a_code_becomes_that_error(self) -> None:
         self.realm.refuse = EpochUnknown("epoch 9 has not been closed")
@@ -108,6 +144,10 @@ class TheOriginals(GrpcCase):
     async def test_the_status_tells_the_error(self) -> None:
         self.realm.refuse = InvalidRequest("no such user")
         self.assertEqual(await self.refused(InvalidRequest), "no such user")
+
+    async def test_a_server_that_knows_no_such_method_has_no_changes(self) -> None:
+        changes = await self.transport.policy_changes(PolicyChangesRequest(after=7))
+        self.assertEqual(changes, PolicyChanges())
 
     async def test_an_unknown_one_is_the_servers_failure(self) -> None:
         self.realm.refuse = Corrupt("panic")

@@ -16,6 +16,8 @@ from coname.client.interfaces import ITransport
 from coname.client.transports.https import HttpsTransport
 from coname.client.transports.refusals import LONGEST_MESSAGE, ServerFailed
 from coname.errors import Corrupt, EpochUnknown, InvalidRequest, ProofInvalid, Refused, RegistrationExpired, Unreachable
+from coname.messages.client_pb2 import PolicyChanges, PolicyChangesRequest
+from tests.client.changing import ChangingRealm
 from tests.client.simulator import Realm
 from tests.client.web import RealmResource
 
@@ -50,6 +52,21 @@ class Answers(HttpsCase):
         self.http.flush()
         self.successResultOf(deferred)
         self.assertEqual(self.successResultOf(self.lookup()).keys, {"pgp": bytes(range(256))})
+
+    def test_changes_of_the_replicas_policy(self) -> None:
+        realm = self.resource.realm = ChangingRealm()
+        client = Client(realm.config(), lambda _: self.transport, clock=lambda: realm.now)
+        realm.replace_all()
+        deferred = client.lookup(ALICE)
+        for _ in range(4):
+            self.http.flush()
+        self.assertEqual(len(self.successResultOf(deferred).changes), 6)
+
+    def test_a_front_that_knows_no_such_question_has_no_changes(self) -> None:
+        self.resource.plain = True
+        deferred = self.transport.policy_changes(PolicyChangesRequest(after=7))
+        self.http.flush()
+        self.assertEqual(self.successResultOf(deferred), PolicyChanges())
 
     def test_the_request_names_the_original_fields(self) -> None:
         self.successResultOf(self.lookup())

@@ -77,6 +77,35 @@ class WithServer(ProcessCase):
         refused = self.run_coname("lookup", ALICE, "--epoch", "99", *way)
         self.assertEqual(refused.returncode, 5, refused.stderr)
 
+    def test_servers_that_are_gone_or_silent_are_passed_over(self) -> None:
+        """On asyncio over gRPC, on Twisted over HTTPS; each several times, for who is asked first is drawn by lot."""
+        silent, gone = socket.create_server(("127.0.0.1", 0)), socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(silent.close)
+        ports = [each.getsockname()[1] for each in (silent, gone)]
+        gone.close()
+        self.write_config(
+            addrs=[f"127.0.0.1:{port}" for port in ports], URLs=[f"https://127.0.0.1:{port}" for port in ports]
+        )
+        notes: list[str] = []
+        for way in ((), ("--https",)):
+            for _ in range(2):
+                found = self.run_coname("lookup", ALICE, "--json", *way)
+                self.assertEqual(found.returncode, 1, found.stdout)
+                notes += json.loads(found.stdout)["notes"]
+        for note in notes:
+            self.assertIn(f"127.0.0.1:{ports[1]}", note)
+
+    def test_if_none_answers_all_are_named(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        gone = [f"127.0.0.1:{port}", f"localhost:{port}"]
+        self.write_config(addr=gone[0], addrs=gone[1:], URL=f"https://{gone[0]}", URLs=[f"https://{gone[1]}"])
+        for way in ((), ("--https",)):
+            failed = self.run_coname("lookup", ALICE, *way)
+            self.assertEqual(failed.returncode, 4, failed.stderr)
+            for each in gone:
+                self.assertIn(each, failed.stderr.decode())
+
     def test_over_grpc(self) -> None:
         self.whole_life()
 

@@ -8,8 +8,8 @@ from google.protobuf import json_format
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
-from coname.errors import ConameError
-from coname.messages.client_pb2 import LookupRequest, UpdateRequest
+from coname.errors import ConameError, NotFound
+from coname.messages.client_pb2 import LookupRequest, PolicyChangesRequest, UpdateRequest
 from tests.client.simulator import Realm
 
 
@@ -42,6 +42,10 @@ class RealmResource(Resource):
     def _answer(self, path: bytes, body: bytes) -> object:
         if path == b"/lookup":
             return self.realm.lookup(json_format.Parse(body, LookupRequest()))
+        if path == b"/policy_changes":
+            if self.plain:  # the original has no such path
+                raise NotFound("404 page not found")
+            return self.realm.policy_changes(json_format.Parse(body, PolicyChangesRequest()))
         return self.realm.update(json_format.Parse(body, UpdateRequest()))
 
     def _error(self, request: Request, error: ConameError) -> bytes:
