@@ -21,6 +21,8 @@ TESTED = {
     "docs/howto/run-a-verifier.md": ("curl",),
     "docs/howto/cluster.md": (),
     "docs/howto/gnupg.md": ("curl",),
+    "docs/howto/dkim.md": ("curl",),
+    "docs/howto/client-certificates.md": ("curl", "openssl"),
     "docs/howto/moving.md": ("curl",),
     "docs/reference/commands.md": (),
     "docs/reference/library.md": ("curl",),
@@ -55,6 +57,12 @@ class Sessions(SynchronousTestCase):
 
     def test_rotation(self) -> None:
         self.check("docs/howto/rotation.md")
+
+    def test_dkim(self) -> None:
+        self.check("docs/howto/dkim.md")
+
+    def test_client_certificates(self) -> None:
+        self.check("docs/howto/client-certificates.md")
 
     def test_certificates(self) -> None:
         self.check("docs/howto/certificates.md")
