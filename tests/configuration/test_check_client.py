@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import tomli_w
 from google.protobuf import json_format
 
+from coname.client.transports.connecting import grpc_addresses, https_urls
 from coname.config import client_tls, load_client
 from coname.errors import Misconfigured
 from coname.messages.config_pb2 import Config
@@ -73,6 +75,47 @@ class ClientTests(RealmCase):
 
     def test_url_without_tls(self) -> None:
         self.one("realms[0].URL: 'http://example.com' does not start with https://", URL="http://example.com")
+
+    def test_further_servers(self) -> None:
+        self.edit(
+            lambda document: document["realms"][0].update(
+                addrs=["ks2.example.com:4625"], URLs=["https://ks2.example.com"]
+            )
+        )
+        realm = load_client(self.config).realms[0]
+        self.assertEqual(grpc_addresses(realm), ["127.0.0.1:4625", "ks2.example.com:4625"])
+        self.assertEqual(https_urls(realm), ["https://127.0.0.1:25519", "https://ks2.example.com"])
+
+    def test_a_further_address_without_port(self) -> None:
+        self.one("realms[0].addrs[1]: 'example.com' has no port", addrs=["ks2.example.com:4625", "example.com"])
+
+    def test_a_further_url_without_tls(self) -> None:
+        self.one("realms[0].URLs[0]: 'http://example.com' does not start with https://", URLs=["http://example.com"])
+
+    def test_a_server_that_stands_twice(self) -> None:
+        self.one("realms[0].addrs[0]: '127.0.0.1:4625' stands in this realm already", addrs=["127.0.0.1:4625"])
+
+    def test_replicas_that_nothing_asks_for(self) -> None:
+        self.one(
+            "realms[0].keyserver_auth: is no part of verification_policy",
+            keyserver_auth={
+                "public_keys": {"7": {"ed25519": base64.b64encode(bytes(32)).decode()}},
+                "quorum": {"threshold": 1, "candidates": ["7"]},
+            },
+        )
+
+    def test_replicas_of_whom_any_or_none_will_do(self) -> None:
+        self.one(
+            "realms[0].keyserver_auth.quorum: satisfied without any signature",
+            keyserver_auth={"quorum": {"threshold": 0}},
+        )
+
+    def test_since_when_without_who(self) -> None:
+        self.one(
+            "realms[0].keyserver_auth_since: there is no keyserver_auth that could hold since then",
+            keyserver_auth=None,
+            keyserver_auth_since=7,
+        )
 
     def test_nothing_ever_in_time(self) -> None:
         self.one("realms[0].epoch_time_to_live: 0: every answer would be out of date", epoch_time_to_live=None)
