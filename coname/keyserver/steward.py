@@ -100,7 +100,8 @@ class Steward:
     def start(self) -> None:
         """Look at the members from now on."""
         if self.members is not None:
-            self._looking.start(LOOK_SECONDS, now=False)
+            looking = self._looking.start(LOOK_SECONDS, now=False)
+            looking.addErrback(lambda failure: self._log.failure("Nobody looks at the members", failure=failure))
 
     def stop(self) -> None:
         """Look no more."""
