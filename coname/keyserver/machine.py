@@ -24,24 +24,22 @@ from google.protobuf.message import DecodeError
 
 from coname.core import heads, transcripts
 from coname.core.hashes import summary_hash
-from coname.core.policies import check_update
 from coname.core.signatures import Verify
 from coname.core.times import NANOSECONDS, to_nanoseconds
-from coname.core.types import Epoch, Index
-from coname.errors import ConameError, Corrupt, ProofInvalid
+from coname.core.types import Epoch
+from coname.errors import Corrupt
 from coname.interfaces import CommittedEntry, IKeyValueStore, Write
 from coname.keyserver import open_epoch, proof_records, tables
-from coname.keyserver.effects import Effect, EpochClosed, Reached, UpdateApplied, UpdateRejected
+from coname.keyserver.effects import Effect, EpochClosed, Reached
 from coname.keyserver.frontier import Frontier
 from coname.keyserver.members import Members
 from coname.keyserver.open_epoch import OpenEpoch
 from coname.keyserver.ratification import Ratification
+from coname.keyserver.updates import apply_update
 from coname.keyserver.verifiers import Verifiers
-from coname.messages.client_pb2 import Entry
 from coname.messages.config_pb2 import Replica
-from coname.messages.replication_pb2 import AdmittedUpdate, EpochDelimiter, KeyserverStep, LogEntry
+from coname.messages.replication_pb2 import EpochDelimiter, KeyserverStep, LogEntry
 from coname.messages.stored_pb2 import EpochRecord, ReplicaState
-from coname.messages.verification_pb2 import VerifierStep
 from coname.storage.transaction import Transaction
 from coname.storage.tree import EMPTY, MerkleTree, NodeRef, Updated
 
@@ -141,7 +139,9 @@ class StateMachine:
     ) -> Generator[None, None, None]:
         kind = step.WhichOneof("type")
         if kind == "update":
-            applied.effects.append(self._apply_update(transaction, step.UID, step.update))
+            applied.effects.append(
+                apply_update(transaction, self._state, self._open, step.UID, step.update, self._verify)
+            )
         elif kind == "epoch_delimiter":
             yield from self._close_epoch(transaction, step.epoch_delimiter, applied)
         elif kind == "replica_signed":
@@ -152,44 +152,6 @@ class StateMachine:
             applied.effects.append(self.members.apply(self._state, step))
         elif kind is None and step.UID:
             applied.effects.append(Reached(step.UID))
-
-    # updates
-
-    def _apply_update(self, transaction: Transaction, uid: int, admitted: AdmittedUpdate) -> Effect:
-        new_entry = admitted.update.new_entry
-        try:
-            entry = Entry.FromString(new_entry)
-            index = Index(entry.index)
-            place = tables.newest_place(transaction, index)
-            current = None if place is None else tables.read_update(transaction, place.position).new_entry
-            if place is not None and current == new_entry:
-                return UpdateApplied(uid, place.epoch)  # sent again, by somebody who missed the answer
-            check_update(current, admitted.update, self._verify)
-            if place is None and admitted.HasField("proof"):
-                proof_records.use(transaction, admitted.proof, admitted.user_id, self._closed_at(transaction))
-        except DecodeError:
-            return UpdateRejected(uid, ProofInvalid("update", "the entry does not decode"))
-        except Corrupt:
-            raise
-        except ConameError as error:
-            return UpdateRejected(uid, error)
-        epoch = Epoch(self._state.closed_epoch + 1)
-        self._write_update(transaction, admitted, index, epoch)
-        self._open.add(index, admitted.update)
-        if place is None:
-            self._state.users += 1
-        return UpdateApplied(uid, epoch)
-
-    def _write_update(self, transaction: Transaction, admitted: AdmittedUpdate, index: Index, epoch: Epoch) -> None:
-        position = self._state.verifier_log_length
-        self._state.verifier_log_length = position + 1
-        step = VerifierStep(Update=admitted.update).SerializeToString(deterministic=True)
-        transaction.put(tables.step_key(position), step)
-        transaction.put(tables.profile_key(position), admitted.profile)
-        tables.write_place(transaction, index, tables.EntryPlace(epoch, position))
-        user_key = tables.user_key(admitted.user_id)
-        if transaction.get(user_key) is None:
-            transaction.put(user_key, index + admitted.index_proof)
 
     # epochs
 
@@ -227,11 +189,6 @@ class StateMachine:
         self._open = OpenEpoch(state.verifier_log_length)
         applied.trees.append(updated)
         applied.effects.append(EpochClosed(epoch))
-
-    def _closed_at(self, transaction: Transaction) -> int:
-        """When the newest epoch was issued, in seconds since 1970; 0 before the first."""
-        previous = self._previous_epoch(transaction)
-        return 0 if previous is None else heads.parse(previous.timestamped_head).issue_time_ns // NANOSECONDS
 
     def _previous_epoch(self, transaction: Transaction) -> EpochRecord | None:
         closed = self._state.closed_epoch
