@@ -7,7 +7,6 @@ import json
 import re
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -201,59 +200,3 @@ class Cluster:
     def clean_up(self) -> None:
         for replica in self.replicas:
             replica.clean_up()
-
-
-class Load:
-    """Clients that register through all replicas, and look up at some, until they are told to stop.
-
-    :param at: where lookups go, which must not fail.
-    :ivar begun: when each acknowledged registration was begun, and :ivar ended: when it was acknowledged.
-    :ivar failed_lookups: what went wrong with lookups.
-    """
-
-    def __init__(self, cluster: Cluster, at: list[ReplicaProcess], user_id: str, clients: int = 2) -> None:
-        self.times: list[tuple[float, float]] = []
-        self.failed_lookups: list[str] = []
-        self.lookups = 0
-        self._cluster = cluster
-        self._user_id = user_id
-        self._over = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._register, args=(replica,)) for replica in cluster.replicas * clients
-        ]
-        self._threads += [threading.Thread(target=self._look_up, args=(replica,)) for replica in at]
-
-    def __enter__(self) -> Load:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
-
-    def resumed_after(self, moment: float) -> float | None:
-        """Seconds from `moment` until the first acknowledgement of a registration that was begun after it."""
-        return min((end - moment for begin, end in self.times if begin > moment), default=None)
-
-    def _register(self, replica: ReplicaProcess) -> None:
-        while not self._over.is_set():
-            begun = time.monotonic()
-            try:
-                self._cluster.register(replica, timeout=6)
-            except grpc.RpcError:
-                self._over.wait(0.1)
-            else:
-                self.times.append((begun, time.monotonic()))
-
-    def _look_up(self, replica: ReplicaProcess) -> None:
-        with replica.channel() as channel:
-            stub = Stub(channel)
-            while not self._over.is_set():
-                try:
-                    stub.lookup(LookupRequest(user_id=self._user_id), timeout=2)
-                except grpc.RpcError as error:
-                    self.failed_lookups.append(f"{replica.folder.name}: {error}")
-                self.lookups += 1
-                self._over.wait(0.02)

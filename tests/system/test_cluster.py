@@ -5,18 +5,19 @@ from __future__ import annotations
 import shutil
 import signal
 import tempfile
-import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import grpc
+import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.system.cluster import Cluster, Load, ReplicaProcess
+from tests.system.cluster import Cluster, ReplicaProcess
+from tests.system.disturbed import DisturbedCase
 from tests.system.processes import wait_for
-
-FAILOVER_SECONDS = 3.0
-"""From the death of a leader until updates are acknowledged again, with heartbeats of 100 ms."""
+from tests.system.workload import Seen
 
 
 class ClusterCase(SynchronousTestCase):
@@ -74,34 +75,31 @@ class RestartTests(ClusterCase):
         self.check_agreement()
 
 
-class LeaderTests(ClusterCase):
-    def lose_leader(self, number: int) -> ReplicaProcess:
-        """Send the leader a signal under load, and see that the rest goes on in time."""
-        known = self.cluster.register(self.cluster.replicas[0])
+@pytest.mark.xdist_group("network")  # which measures too
+class LeaderTests(ClusterCase, DisturbedCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.seen = Seen(self.cluster.realm)
+
+    def lose_leader(self, number: int, undo: Callable[[ReplicaProcess], None]) -> None:
         leader = self.cluster.leader()
-        with Load(self.cluster, self.cluster.followers(), known) as load:
-            wait_for(lambda: len(load.times) >= 6, "the load runs")
-            lost = time.monotonic()
-            leader.signal(number)
-            wait_for(lambda: load.resumed_after(lost) is not None, "updates are acknowledged again")
-        resumed = load.resumed_after(lost)
-        assert resumed is not None
-        self.assertLess(resumed, FAILOVER_SECONDS)
-        self.assertEqual(load.failed_lookups, [])
-        self.assertGreater(load.lookups, 20)
-        return leader
+        what = f"leader gets signal {number}"
+        self.disturb(what, partial(leader.signal, number), partial(undo, leader), self.others(leader))
+        self.cluster.wait_until_agreed()
+        for replica in self.cluster.replicas:
+            self.assertEqual(self.seen.lost(replica), [])
+        self.assertEqual((self.seen.wrong, self.seen.forks()), ([], {}))
+        self.check_agreement()
 
     def test_killed_leader(self) -> None:
-        leader = self.lose_leader(signal.SIGKILL)
-        leader.kill()
-        leader.begin()
-        self.check_agreement()
+        def start(leader: ReplicaProcess) -> None:
+            leader.kill()
+            leader.begin()
+
+        self.lose_leader(signal.SIGKILL, start)
 
     def test_stopped_leader_that_goes_on_later(self) -> None:
-        leader = self.lose_leader(signal.SIGSTOP)
-        leader.signal(signal.SIGCONT)
-        self.cluster.register(leader)
-        self.check_agreement()
+        self.lose_leader(signal.SIGSTOP, lambda leader: leader.signal(signal.SIGCONT))
 
 
 class LostDiskTests(ClusterCase):

@@ -7,7 +7,8 @@ import time
 import pytest
 
 from tests.system.cluster import ReplicaProcess
-from tests.system.network_case import GAP_SECONDS, HOLD_SECONDS, NetworkCase
+from tests.system.disturbed import GAP_SECONDS, HOLD_SECONDS
+from tests.system.network_case import NetworkCase
 from tests.system.processes import wait_for
 from tests.system.workload import Workload
 
