@@ -3,8 +3,9 @@
 Rules of this file:
 
 1. Only the leader that this replica follows may send one, and only one that is ahead of what this replica has.
-2. There is one at a time; a second attempt at the same one goes on where the first ended, within this process.
-3. Nothing here is in the database's place. What was not finished is removed at the next start.
+2. There is one at a time; a second attempt at the same one goes on where the first ended, also after a restart of this
+   process. What is there already is hashed again by whoever receives it, so nothing is believed of it.
+3. Nothing here is in the database's place.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Arrival:
         gone: Callable[[Arrival], None],
     ) -> None:
         self.key = key
-        self.offset = 0
+        self.offset = 0  # of what is there
         self._folders = folders
         self._state = state
         self._run_in_thread = run_in_thread
@@ -109,10 +110,11 @@ class Arrivals:
         self._run_in_thread = run_in_thread
         self._wanted = wanted
         self._arrival: Arrival | None = None
+        self._may_be_left = True  # by the process before
 
     def begin(self, peer: int, transfer: int, size: int, sha256: bytes, metadata: bytes) -> ITransferSink | None:
         """See `ITransferReceiver`."""
-        key = (peer, transfer, sha256)
+        key = peer, transfer, sha256
         try:
             index = RaftSnapshot.FromString(metadata).index
         except DecodeError:
@@ -125,11 +127,33 @@ class Arrivals:
         if size * SPACE_FACTOR > free:
             self._log.error("A copy of {size} bytes needs more room than the {free} free", size=size, free=free)
             return None
-        self._log.info("Replica {peer:x} sends its database as of entry {index}", peer=peer, index=index)
-        self._folders.fresh(self._folders.incoming)
         self.built = 0
         self._arrival = Arrival(key, self._folders, self._state, self._run_in_thread, self._finished, self._abandoned)
+        self._arrival.offset = held = self._left(key)
+        self._log.info(
+            "Replica {peer:x} sends its database as of entry {index}; {held} of {size} bytes are here",
+            peer=peer,
+            index=index,
+            held=held,
+            size=size,
+        )
         return self._arrival
+
+    def _left(self, key: tuple[int, int, bytes]) -> int:
+        """How much of this copy the process before has left here; else, the place is made for it."""
+        folders, name = self._folders, _encoded(key)
+        if self._may_be_left and folders.begun() == name and folders.arriving.exists():
+            self._may_be_left = False
+            return folders.arriving.stat().st_size
+        self._may_be_left = False
+        folders.begin(name)
+        return 0
+
+    def forget_left(self) -> None:
+        """What the process before has left is of no use to anybody any more."""
+        if self._may_be_left and self._arrival is None and not self.built:
+            self._may_be_left = False
+            remove_folder(self._folders.incoming)
 
     def _finished(self, index: int) -> None:
         self._arrival = None
@@ -139,3 +163,8 @@ class Arrivals:
         if self._arrival is arrival:
             self._arrival = None
             self._folders.arriving.unlink(missing_ok=True)
+
+
+def _encoded(key: tuple[int, int, bytes]) -> bytes:
+    peer, transfer, sha256 = key
+    return peer.to_bytes(8, "big") + transfer.to_bytes(8, "big") + sha256

@@ -3,7 +3,7 @@
     DATABASE              the state
     DATABASE-log          terms, votes and entries (`coname.replication.raft_store`)
     DATABASE-outgoing     copies of the state that are being sent
-    DATABASE-incoming     a copy that is arriving; nothing in it counts
+    DATABASE-incoming     a copy that is arriving, and which one it is; nothing in it counts
     DATABASE-installing   a copy that is whole, and where the log begins after it: from the moment that this folder has
                           this name, the new state is the one that counts
     DATABASE-replaced     the state before, until it is removed
@@ -45,6 +45,7 @@ class Folders:
         self.incoming = self._beside("incoming")
         self.arriving = self.incoming / "copy"
         self.built = self.incoming / "database"
+        self._name = self.incoming / "name"
         self._installing = self._beside("installing")
         self._replaced = self._beside("replaced")
 
@@ -56,11 +57,24 @@ class Folders:
         """An empty folder there, for this replica only."""
         return empty_folder(folder)
 
+    def begin(self, name: bytes) -> None:
+        """Make the place for a copy that arrives, of that name."""
+        self.fresh(self.incoming)
+        write_synced(self._name, name)
+
+    def begun(self) -> bytes:
+        """The name of the copy that was arriving; empty: none was."""
+        try:
+            return self._name.read_bytes()
+        except OSError:
+            return b""
+
     def commit(self, start: RaftSnapshot) -> None:
         """What was built counts from now on, and the log begins after `start`. Takes milliseconds.
 
         :raises OSError: the disk failed; if this returns, it survives the loss of power.
         """
+        self._name.unlink(missing_ok=True)
         write_synced(self.incoming / "snapshot", start.SerializeToString())
         sync_folder(self.incoming)
         self.incoming.rename(self._installing)
@@ -71,8 +85,10 @@ class Folders:
 
         :raises Corrupt: what was committed is damaged.
         """
-        for folder in (self.outgoing, self.incoming):
-            remove_folder(folder)
+        remove_folder(self.outgoing)
+        remove_folder(self.built)
+        if not self.begun() or not self.arriving.exists():
+            remove_folder(self.incoming)
         if not self._installing.exists():
             if self.database.exists():
                 remove_folder(self._replaced)

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -32,6 +32,10 @@ long as that lasts."""
 
 STALLED_SECONDS = 60.0
 """Without a connection, or anything being read, a transfer is given up, so that the log need not be kept for it."""
+
+LEADER_SECONDS = 3.0
+LEADER_LOOKS = 15
+"""For how long, and how often, a copy that is offered waits until it is known who leads."""
 
 
 @implementer(ITransferReceiver)
@@ -66,7 +70,9 @@ class NoSnapshots:
     def install(self, snapshot: RaftSnapshot) -> None:
         """Make it the database."""
 
-    def begin(self, peer: int, transfer: int, size: int, sha256: bytes, metadata: bytes) -> ITransferSink | None:
+    def begin(
+        self, peer: int, transfer: int, size: int, sha256: bytes, metadata: bytes
+    ) -> ITransferSink | Deferred[ITransferSink | None] | None:
         """See `ITransferReceiver`."""
         return None
 
@@ -101,14 +107,21 @@ class DatabaseSnapshots(NoSnapshots):
         self._retry_seconds = retry_seconds
         self._retries: dict[int, Backoff] = {}
         self._installing = False
+        self._forgetting: IDelayedCall | None = None
 
     def start(self, driver: Driver, network: ReplicaNetwork) -> None:
         """The engine runs."""
         self._driver = driver
         self._network = network
+        self._forgetting = self._clock.callLater(2 * STALLED_SECONDS, self._arrivals.forget_left)
 
     def stop(self) -> None:
         """The engine stops."""
+        if self._forgetting is not None and self._forgetting.active():
+            self._forgetting.cancel()
+        self._stop_sending()
+
+    def _stop_sending(self) -> None:
         for sending in list(self._sending.values()):
             sending.cancel()
 
@@ -117,7 +130,7 @@ class DatabaseSnapshots(NoSnapshots):
     def leading(self, leading: bool) -> None:
         """Whether this replica leads; if not, its copies are of no use to anybody."""
         if not leading:
-            self.stop()
+            self._stop_sending()
 
     def needed_from(self, applied: int) -> int:
         """See `NoSnapshots`: what follows a copy that is being sent must be there when it has arrived."""
@@ -196,8 +209,19 @@ class DatabaseSnapshots(NoSnapshots):
 
     # receiving
 
-    def begin(self, peer: int, transfer: int, size: int, sha256: bytes, metadata: bytes) -> ITransferSink | None:
-        """See `ITransferReceiver`."""
+    def begin(
+        self, peer: int, transfer: int, size: int, sha256: bytes, metadata: bytes
+    ) -> ITransferSink | Deferred[ITransferSink | None] | None:
+        """See `ITransferReceiver`. After a start, a copy may be offered before it is known who leads."""
+        if self._driver.core.leader:
+            return self._arrivals.begin(peer, transfer, size, sha256, metadata)
+        return Deferred.fromCoroutine(self._begin(peer, transfer, size, sha256, metadata))
+
+    async def _begin(self, peer: int, transfer: int, size: int, sha256: bytes, metadata: bytes) -> ITransferSink | None:
+        for _ in range(LEADER_LOOKS):
+            await deferLater(self._clock, LEADER_SECONDS / LEADER_LOOKS)
+            if self._driver.core.leader:
+                break
         return self._arrivals.begin(peer, transfer, size, sha256, metadata)
 
     def _is_wanted(self, peer: int, index: int) -> bool:
