@@ -170,6 +170,9 @@ class MemoryArrivals:
         self.built, self._folders.built = built, database
         self._arrival = None
 
+    def forget_left(self) -> None:
+        """Nothing is ever left in this memory."""
+
     def abandoned(self, arrival: Arrival) -> None:
         if self._arrival is arrival:
             self._arrival = None
