@@ -41,7 +41,6 @@ SECURITY = (
     b"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     b"require-trusted-types-for 'script'; trusted-types 'none'\r\n"
     b"Referrer-Policy: no-referrer\r\n"
-    b"Cross-Origin-Opener-Policy: same-origin\r\n"
     b"Cross-Origin-Resource-Policy: same-origin\r\n"
     b"Permissions-Policy: camera=(), geolocation=(), microphone=(), payment=(), usb=()\r\n"
 )

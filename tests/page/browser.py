@@ -28,7 +28,8 @@ class Chromium:
     """One browser, of which a test may have several profiles.
 
     :ivar complaints: what any page reported: script errors, violations of the content security policy, console errors.
-    :ivar strangers: requests to any other server than those of `hosts`.
+    :ivar strangers: requests to any other server than those of `hosts`. None of them gets out.
+    :ivar others: hosts of other people's pages, on which nothing is counted.
     """
 
     def __init__(self, *hosts: str) -> None:
@@ -40,11 +41,12 @@ class Chromium:
                 raise
             raise SkipTest("playwright is not installed: pip install '.[test]'") from error
         self.hosts = set(hosts)
+        self.others: set[str] = set()
         self.complaints: list[str] = []
         self.strangers: list[str] = []
         self._playwright = sync_playwright().start()
         self._browser = self._playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-dev-shm-usage"]
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-dev-shm-usage", _NO_NAMES]
         )
 
     def profile(self, **options: Any) -> Any:
@@ -56,19 +58,21 @@ class Chromium:
         context.set_default_timeout(30_000)
         context.add_init_script(_REPORT_VIOLATIONS)
         page = context.new_page()
-        page.on("console", lambda message: self._console(message.type, message.text))
+        page.on("console", lambda message: self._console(message.type, message.text, page.url))
         page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
-        page.on("request", lambda request: self._requested(request.url))
+        page.on("request", lambda request: self._requested(request.url, page.url))
         return page
 
-    def _console(self, kind: str, text: str) -> None:
+    def _console(self, kind: str, text: str, place: str) -> None:
         # A refused request is told on the console too; the page shows it.
-        if kind in ("error", "warning") and "Failed to load resource" not in text:
+        ours = urlsplit(place).netloc not in self.others and "Failed to load resource" not in text
+        if ours and kind in ("error", "warning"):
             self.complaints.append(f"{kind}: {text}")
 
-    def _requested(self, url: str) -> None:
+    def _requested(self, url: str, place: str) -> None:
         parts = urlsplit(url)
-        if parts.scheme not in ("blob", "data", "about") and parts.netloc not in self.hosts:
+        known = parts.scheme in ("blob", "data", "about") or parts.netloc in self.hosts | self.others
+        if not known and urlsplit(place).netloc not in self.others:
             self.strangers.append(url)
 
     def close(self) -> None:
@@ -76,6 +80,9 @@ class Chromium:
         self._browser.close()
         self._playwright.stop()
 
+
+_NO_NAMES = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
+"""No name but the machine's own is found."""
 
 _REPORT_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation",

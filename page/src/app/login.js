@@ -7,7 +7,8 @@ import { loginNonce, newEntryBytes } from "../owner/compose.js";
 import { split } from "../verify/addresses.js";
 
 /** @typedef {import("../owner/identity.js").Identity} Identity */
-/** @typedef {{nonce: string, domain: string, id_token?: string, error?: {code: string, message: string}}} Outcome */
+/** @typedef {{nonce: string, domain: string, id_token?: string, saml_response?: string, error?: {code: string, message: string}}} Outcome */
+/** @typedef {import("../verify/types.d.ts").EmailProof} EmailProof */
 
 const ITEM = "coname.oidc";
 
@@ -21,6 +22,11 @@ export function goToLogin(login, identity) {
   const [, domain] = split(identity.address);
   const question = new URLSearchParams({ domain, nonce: nonceOf(identity), login_hint: identity.address });
   location.assign(`${login}?${question}`);
+}
+
+/** @param {Outcome} outcome @returns {EmailProof} what it proves whose the address is with */
+export function proofIn({ id_token, saml_response }) {
+  return { dkim_proof: null, oidc_token: id_token ?? null, saml_response: saml_response ?? null };
 }
 
 /** @returns {Outcome | null} what became of a login, if the page was just come back to; it is told once */

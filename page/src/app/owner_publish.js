@@ -17,7 +17,7 @@ import { persist } from "./store.js";
 
 /** After these, the change may be in force all the same. */
 const MAYBE = ["timed_out", "unavailable", "overloaded", "internal"];
-const LOGIN_AGAIN = ["registration_expired", "registration_needed", "registration_refused", "login_refused", "login_unknown"];
+const LOGIN_AGAIN = ["registration_expired", "registration_needed", "registration_refused", "registration_replayed", "login_refused", "login_unknown"];
 
 /** How often, and after how many milliseconds, it is looked for then. */
 const LOOKS = 20;
@@ -75,11 +75,18 @@ export class Publishing {
   async #prove() {
     const [, domain] = split(this.identity.address);
     const { anybody, proofs } = await fetchRegistration(domain);
-    const login = proofs.find(({ kind, login }) => kind === "oidc" && login)?.login;
+    const logins = proofs.filter(({ login }) => login);
     if (anybody) this.plan = this.plan.filter((step) => step !== "proved");
-    if (anybody || (!login && proofs.some(({ kind }) => kind === "client_certificate"))) return this.send();
-    if (!login) return this.#noLogin(proofs.map(({ kind }) => kind));
+    if (anybody || (!logins.length && proofs.some(({ kind }) => kind === "client_certificate"))) return this.send();
+    if (!logins.length) return this.#noLogin(proofs.map(({ kind }) => kind));
     if (!this.view.store.lasting) return this.#cannotKeep();
+    if (logins.length === 1) return this.#leave(logins[0].login);
+    const buttons = logins.map(({ login, issuer, kind }) => h("button", { type: "button", onclick: () => this.#leave(login) }, issuer ?? kind));
+    this.outcome.replaceChildren(h("p", {}, "Where do you want to log in?"), h("div", { class: "actions" }, ...buttons));
+  }
+
+  /** @param {string | undefined} login */
+  #leave(login = "/oidc/login") {
     this.outcome.replaceChildren(h("p", { class: "waiting" }, "Going to your organisation's login page…"));
     goToLogin(login, this.identity);
   }
@@ -97,10 +104,9 @@ export class Publishing {
     this.outcome.replaceChildren(notice("warn", "Logging in is not possible here", h("p", {}, words)));
   }
 
-  /** @param {string} [token] what the login gave */
-  async send(token) {
+  /** @param {import("../verify/types.d.ts").EmailProof | null} [email_proof] what the login gave */
+  async send(email_proof = null) {
     this.#progress("sent");
-    const email_proof = token === undefined ? null : { dkim_proof: null, oidc_token: token, saml_response: null };
     try {
       const sent = this.view.directory.update(this.identity.address, { ...this.pending, email_proof });
       this.#progress("ratified");

@@ -20,16 +20,23 @@ export function changes(before, after) {
     const [old, now] = [before.get(name), after.get(name)];
     if (now === undefined) return changed("bad", "withdrawn", name, /** @type {Uint8Array} */ (old));
     if (old === undefined) return changed("good", "added", name, now);
-    return equal(old, now) ? changed("neutral", "stays", name, now) : changed("warn", "replaced", name, now);
+    return equal(old, now) ? changed("neutral", "stays", name, now) : changed("warn", "replaced", name, now, old);
   });
   return rows.length ? h("ul", { class: "changes" }, ...rows) : h("p", {}, "No key at all: the address is registered, and publishes nothing.");
 }
 
-/** @param {string} kind @param {string} word @param {string} name @param {Uint8Array} value */
-function changed(kind, word, name, value) {
-  const { title, facts } = describe(name, value);
-  const first = facts[0]?.[1] ?? "";
-  return h("li", {}, h("span", { class: `tag ${kind}` }, word), h("div", {}, h("b", {}, `${title} `), h("code", { class: "name" }, name), h("div", { class: "mono" }, first)));
+/** @param {string} kind @param {string} word @param {string} name @param {Uint8Array} value @param {Uint8Array} [old] */
+function changed(kind, word, name, value, old) {
+  const { title } = describe(name, value);
+  const before = old && h("div", { class: "dim" }, "before: ", brief(name, old));
+  const after = h("div", {}, h("b", {}, `${title} `), h("code", { class: "name" }, name), brief(name, value), before);
+  return h("li", {}, h("span", { class: `tag ${kind}` }, word), after);
+}
+
+/** What tells a key from another. @param {string} name @param {Uint8Array} value */
+function brief(name, value) {
+  const lines = describe(name, value).facts.map(([label, fact]) => (name === "ssh" ? `${label} ${fact}` : fact));
+  return h("div", { class: "mono" }, (name === "pgp" ? lines.slice(0, 1) : lines).join("\n"));
 }
 
 /** @param {Identity} identity with the update on its way @returns {HTMLElement} the whole of what is signed and sent */

@@ -13,7 +13,7 @@ import { importForm } from "./owner_import.js";
 import { KeysEditor } from "./owner_keys.js";
 import { Publishing } from "./owner_publish.js";
 import { canSave, changes, keepKey, saveCopy, wholeUpdate } from "./owner_review.js";
-import { nonceOf, takeOutcome } from "./login.js";
+import { nonceOf, proofIn, takeOutcome } from "./login.js";
 import { errorCard, keyCards } from "./result_card.js";
 import { Refusal } from "./server.js";
 
@@ -62,7 +62,7 @@ export class OwnerView {
     this.input.value = identity.address;
     const publishing = this.#publishing(identity);
     if (outcome.error) publishing.failed(new Refusal(401, outcome.error.code, outcome.error.message));
-    else await publishing.send(outcome.id_token);
+    else await publishing.send(proofIn(outcome));
   }
 
   /** @param {HTMLElement} element */

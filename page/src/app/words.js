@@ -31,6 +31,7 @@ const REFUSALS = /** @type {Record<string, [string, string]>} */ ({
   registration_expired: ["The login has expired", "It took too long. Log in again: the change is kept, and nothing is lost."],
   registration_needed: ["A login is needed", "This directory wants to see that the address is yours. Log in with your organisation."],
   registration_refused: ["The login was not accepted", "The server could not see that this address is yours."],
+  registration_replayed: ["This login was used already", "Each login lets somebody in once. Log in again: the change is kept."],
   login_refused: ["The login was refused", "Your organisation's login page did not let you in, or you declined."],
   login_unknown: ["The login was lost", "It took too long, or began in another window. Log in again: the change is kept."],
   update_invalid: ["The change does not fit", "Somebody, perhaps you in another place, has changed the entry meanwhile. Look at what is there now, and change that."],
