@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from coname.configuration import certificates, listen
 from coname.configuration.check_realm import check_domains, check_duration, check_policy
+from coname.core.domains import WILDCARD, overlap
 from coname.core.rollover import exchanged
 from coname.core.types import Epoch
 from coname.errors import ProofInvalid
 from coname.messages import config_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from coname.configuration.findings import Findings
 
@@ -31,9 +32,18 @@ def check_client(message: pb.Config, findings: Findings) -> None:
         place = findings.at("realms").at(number)
         _check_realm(realm, place)
         for position, domain in enumerate(realm.domains):
-            owner = owners.setdefault(domain, place.path)
-            if owner != place.path:
+            owner = _owner(domain, owners)
+            if owner not in (None, place.path):
                 place.at("domains").at(position).mistake(f"{domain!r} belongs to {owner} already")
+            owners.setdefault(domain, place.path)
+
+
+def _owner(domain: str, owners: Mapping[str, str]) -> str | None:
+    """Which realm has `domain`, or a part of what it stands for, already."""
+    if domain in owners:
+        return owners[domain]
+    wildcards = owners if domain.startswith(WILDCARD) else [each for each in owners if each.startswith(WILDCARD)]
+    return next((owners[each] for each in wildcards if overlap(domain, each)), None)
 
 
 def _check_realm(realm: pb.RealmConfig, findings: Findings) -> None:
@@ -41,7 +51,7 @@ def _check_realm(realm: pb.RealmConfig, findings: Findings) -> None:
         findings.at("RealmName").mistake("missing: the name that every epoch head of this realm carries")
     if not realm.domains:
         findings.at("domains").mistake("empty: the domains whose addresses this realm is asked for")
-    check_domains(realm.domains, findings.at("domains"))
+    check_domains(realm.domains, findings.at("domains"), wildcards=True)
     _check_addresses(realm, findings)
     if realm.vrf_suite not in pb.VRFSuite.values():
         findings.at("vrf_suite").mistake(f"{realm.vrf_suite} is none of {', '.join(pb.VRFSuite.keys())}")

@@ -37,3 +37,8 @@ def _matches(domain: str, pattern: str) -> bool:
         below = pattern.removeprefix("*")  # with its dot, so that notexample.com is not below example.com
         return domain.endswith(below) and len(domain) > len(below)
     return domain == pattern
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether some domain is meant by both; they are in canonical form."""
+    return one == other or _matches(one, other) or _matches(other, one)

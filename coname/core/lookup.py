@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, TypeVar
 from google.protobuf.message import DecodeError, Message
 
 from coname.core import addresses, policies, proofs, quorums, ratifications
+from coname.core.domains import canonical_pattern, matches
 from coname.core.hashes import entry_hash, profile_commitment
 from coname.core.text import hexed, quoted
 from coname.core.types import EntryHash, Epoch, Index
@@ -79,10 +80,9 @@ def realm_for(config: Config, user_id: str) -> RealmConfig:
 
 
 def _serves(realm: RealmConfig, domain: str) -> bool:
-    """Whether `realm` lists `domain`; both are brought into canonical form, where they have one."""
+    """Whether `realm` lists `domain`, or all below one that it is below; in canonical form, where they have one."""
     try:
-        wanted = addresses.canonical_domain(domain)
-        return any(addresses.canonical_domain(listed) == wanted for listed in realm.domains)
+        return matches(addresses.canonical_domain(domain), map(canonical_pattern, realm.domains))
     except InvalidRequest:
         return domain in realm.domains
 

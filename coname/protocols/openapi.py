@@ -22,7 +22,9 @@ from coname.errors import (
     Overloaded,
     QuorumUnmet,
     RegistrationExpired,
+    RegistrationNeeded,
     RegistrationRefused,
+    RegistrationReplayed,
     TimedOut,
     TooLarge,
     Unavailable,
@@ -40,7 +42,8 @@ Field = Any  # likewise, of a field
 _ADMISSION = (InvalidRequest, TooLarge, NotCanonical)
 _LOOKUP_ERRORS = (*_ADMISSION, QuorumUnmet, EpochUnknown, Unavailable, Corrupt, ConameError)
 _UPDATE_ERRORS = (
-    *(*_ADMISSION, UpdateInvalid, RegistrationRefused, RegistrationExpired, QuorumUnmet),
+    *(*_ADMISSION, UpdateInvalid, QuorumUnmet),
+    *(RegistrationRefused, RegistrationNeeded, RegistrationReplayed, RegistrationExpired),
     *(Unavailable, Overloaded, TimedOut, Corrupt, ConameError),
 )
 _CHANGES_ERRORS = (InvalidRequest, TooLarge, Unavailable, Corrupt, ConameError)
@@ -78,6 +81,7 @@ def document() -> Schema:
             "/lookup": {"post": _call("lookup", "Look an address up", LookupRequest.DESCRIPTOR, _LOOKUP_ERRORS)},
             "/update": {"post": _call("update", "Register or change keys", UpdateRequest.DESCRIPTOR, _UPDATE_ERRORS)},
             "/policy_changes": {"post": _policy_changes()},
+            "/registration": {"get": _registration()},
             "/status": _rotation("status"),
             "/lb": _rotation("loadBalancer"),
             "/openapi.json": {"get": _itself()},
@@ -90,6 +94,33 @@ def _policy_changes() -> Schema:
     call = _call("policyChanges", "Which epochs changed who ratifies", PolicyChangesRequest.DESCRIPTOR, _CHANGES_ERRORS)
     answer = {"description": "Their heads, as signed.", "content": _json(_reference("PolicyChanges"))}
     return {**call, "responses": {**call["responses"], "200": answer}}
+
+
+def _registration() -> Schema:
+    way: Schema = {
+        "type": "object",
+        "required": ["kind"],
+        "properties": {"kind": {"type": "string", "description": "The kind of proof."}},
+        "additionalProperties": {"type": "string"},
+    }
+    answer: Schema = {
+        "type": "object",
+        "required": ["anybody", "proofs"],
+        "properties": {
+            "anybody": {"type": "boolean", "description": "No proof is asked for."},
+            "proofs": {"type": "array", "items": way, "description": "Each way to prove an address."},
+        },
+        "additionalProperties": False,
+    }
+    return {
+        "operationId": "registration",
+        "summary": "How addresses of a domain are registered",
+        "parameters": [{"name": "domain", "in": "query", "required": True, "schema": {"type": "string"}}],
+        "responses": {
+            "200": {"description": "The ways.", "content": _json(answer)},
+            "400": _error_response([InvalidRequest.code]),
+        },
+    }
 
 
 def _call(name: str, summary: str, request: Descriptor, errors: Sequence[type[ConameError]]) -> Schema:

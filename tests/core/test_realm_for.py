@@ -40,6 +40,11 @@ class RealmFor(SynchronousTestCase):
     def test_a_subdomain_is_another_domain(self) -> None:
         self.assertRaises(InvalidRequest, self.found, "alice@sub.one.example")
 
+    def test_all_domains_below_one(self) -> None:
+        self.config.realms[1].domains.insert(0, "*.One.example")
+        self.assertEqual(self.found("alice@sub.one.example"), "two")
+        self.assertEqual(self.found("alice@one.example"), "one")
+
     def test_no_address(self) -> None:
         self.assertRaises(InvalidRequest, self.found, "alice")
 

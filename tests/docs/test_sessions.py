@@ -21,6 +21,7 @@ TESTED = {
     "docs/howto/run-a-verifier.md": ("curl",),
     "docs/howto/cluster.md": (),
     "docs/howto/gnupg.md": ("curl",),
+    "docs/howto/oidc.md": (),
     "docs/howto/dkim.md": ("curl",),
     "docs/howto/client-certificates.md": ("curl", "openssl"),
     "docs/howto/moving.md": ("curl",),
@@ -45,6 +46,9 @@ class Sessions(SynchronousTestCase):
 
     def test_install(self) -> None:
         self.check("docs/howto/install.md")
+
+    def test_oidc(self) -> None:
+        self.check("docs/howto/oidc.md")
 
     def test_production(self) -> None:
         self.check("docs/howto/production.md")

@@ -29,6 +29,8 @@ from coname.messages.client_pb2 import LookupProof, SignedEpochHead
 from coname.messages.client_pb2 import PolicyChanges as PolicyChangesMessage
 from coname.protocols.https import routes
 from coname.protocols.openapi import document
+from coname.protocols.registration_routes import registration_routes
+from coname.registration.registrar import open_to_all
 from tests.protocols.realm import SmallKeyserver
 from tests.protocols.wire import Connection, Received, Server, request
 
@@ -291,7 +293,7 @@ class Description(FrontCase):
         openapi_spec_validator.validate(document())
 
     def test_it_describes_all_paths_and_methods(self) -> None:
-        table: Any = routes(self.keyserver)
+        table: Any = {**routes(self.keyserver), **registration_routes(open_to_all())}
         served = {path.decode(): {method.decode().lower() for method in methods} for path, methods in table.items()}
         described = {path: set(operations) - {"head"} for path, operations in document()["paths"].items()}
         self.assertEqual(described, served)

@@ -11,7 +11,7 @@ from twisted.logger import Logger, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from coname.core.domains import canonical_pattern, matches
+from coname.core.domains import canonical_pattern, matches, overlap
 from coname.errors import (
     ConameError,
     InvalidRequest,
@@ -236,3 +236,11 @@ class DomainTests(SynchronousTestCase):
     def test_not_all_of_a_top_level_domain(self) -> None:
         with self.assertRaises(InvalidRequest):
             canonical_pattern("*.com")
+
+    def test_what_two_have_in_common(self) -> None:
+        both = [("a.b", "a.b"), ("*.b.c", "a.b.c"), ("*.b.c", "*.a.b.c"), ("*.b.c", "*.b.c")]
+        self.assertEqual([overlap(one, other) and overlap(other, one) for one, other in both], [True] * 4)
+
+    def test_where_two_have_nothing_in_common(self) -> None:
+        neither = [("a.b", "b.a"), ("*.b.c", "b.c"), ("*.b.c", "*.d.c"), ("*.b.c", "ab.c")]
+        self.assertEqual([overlap(one, other) or overlap(other, one) for one, other in neither], [False] * 4)
