@@ -19,26 +19,23 @@ from typing import TYPE_CHECKING
 from google.protobuf.message import DecodeError
 
 from coname.core import heads
-from coname.core.hashes import SUMMARY_SIZE, shake
 from coname.core.types import Epoch
 from coname.errors import ProofInvalid
 from coname.messages.verification_pb2 import VerifierStep
-from coname.verifier import bundles
 from coname.verifier import violations as rules
-from coname.verifier.casebook import case
+from coname.verifier.accusing import Accuser
 from coname.verifier.head_checks import (
     Witnessed,
     check_alone,
     check_succession,
     check_transcript,
     witness,
-    witness_malformed,
 )
 from coname.verifier.open_epoch import OpenEpoch
 from coname.verifier.violations import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from coname.core.signatures import Verify
     from coname.messages.client_pb2 import AuthorizationPolicy
@@ -80,6 +77,7 @@ class Stream:
         self._history = history
         self._casebook = casebook
         self._watcher = watcher
+        self._accuser = Accuser(settings, history, casebook)
         self._verify = verify
         self._mode = _Mode.KNOWN if history.epoch else _Mode.FOLLOWING
         self._known = Epoch(max(begins_at, 1))  # whose head is the next known one
@@ -144,23 +142,14 @@ class Stream:
             self._refuse(step, f"step {position} is a malformed head: {error}", now_ns)
             return None
         if self._mode is _Mode.WATCHING:
-            self._accuse(list(self._watcher.see(new, self._history.epoch, now_ns)), new, now_ns)
+            found = list(self._watcher.see(new, self._history.epoch, now_ns))
+            self._accuser.accuse(found, new, self._opened, now_ns)
             return None
         return self._close(step, new, now_ns)
 
     def _refuse(self, step: VerifierStep, account: str, now_ns: int) -> None:
-        """A head that cannot be read as one. A judge may be able to: it goes into the evidence as it is."""
-        finding = Finding(rules.MALFORMED_STEP, account)
-        new = witness_malformed(self._history.policies.newest, step)
-        filed = case(finding, 0, shake(step.Epoch.head, SUMMARY_SIZE), bool(new.signed.signatures))
-        if self._casebook.wants(filed):
-            tip = self._history.tip
-            made = bundles.bundle(self._settings, finding, [] if tip is None else [tip], now_ns, self._history.policies)
-            following = self._mode is _Mode.FOLLOWING and bool(new.signed.signatures)
-            place = bundles.Place(self._history, self._opened, None) if following else None
-            bundles.of_malformed(made, new, self._history.policies, place, self._casebook.room)
-            self._casebook.file(filed, made)
-        self._casebook.stop(finding, Epoch(self._history.epoch + 1), now_ns)
+        """A head that cannot be read as one."""
+        self._accuser.refuse(step, account, self._opened if self._mode is _Mode.FOLLOWING else None, now_ns)
         self._watcher.last = None
         self._mode = _Mode.WATCHING
 
@@ -172,7 +161,7 @@ class Stream:
             taken = self._history.advance(new, self._opened, updated, now_ns)
             self._open_next()
             return taken
-        self._accuse(found, new, now_ns, updated)
+        self._accuser.accuse(found, new, self._opened, now_ns, updated)
         self._watcher.remember(new, self._history.epoch)
         self._history.policies.suppose(new, self._history.epoch)
         self._mode = _Mode.WATCHING
@@ -218,24 +207,6 @@ class Stream:
         """What must have ratified a head."""
         return self._history.policies.of(new.epoch)
 
-    # violations
-
-    def _accuse(
-        self, found: Sequence[Shown], new: Witnessed | None, now_ns: int, updated: Updated | None = None
-    ) -> None:
-        """Let the evidence of each finding, and the violation, become durable."""
-        for finding, shown in found:
-            signed = new is not None and bool(new.signed.signatures)
-            filed = case(finding, new.epoch if new else 0, new.summary if new else b"", signed)
-            if self._casebook.wants(filed):
-                place = bundles.Place(self._history, self._opened, updated)
-                room = self._casebook.room
-                policies = self._history.policies
-                made = bundles.bundle(self._settings, finding, shown, now_ns, policies, place, room)
-                self._casebook.file(filed, made)
-        if found:
-            self._casebook.stop(found[0][0], Epoch(self._history.epoch + 1), now_ns)
-
     # steps that were verified before
 
     def _compare(self, step: VerifierStep, kind: str | None, position: int, now_ns: int) -> None:
@@ -265,7 +236,7 @@ class Stream:
                 pass
             else:
                 found = list(self._watcher.see(new, self._history.epoch, now_ns)) or found
-        self._accuse(found, new, now_ns)
+        self._accuser.accuse(found, new, self._opened, now_ns)
         self.lost = not self._anchored
 
 
