@@ -118,6 +118,7 @@ class DatabaseCopies:
     def _check_policies(self, store: IKeyValueStore, state: ReplicaState) -> AuthorizationPolicy:
         """That each policy was announced by those before it; gives the newest ratified epoch's."""
         policy = found = self._policy
+        announced = 0
         for start, stored in tables.read_policies(store):
             if not 1 < start <= state.closed_epoch + 1:
                 raise Corrupt(f"the copy has a policy from epoch {start} on, which no epoch in it announces")
@@ -127,6 +128,9 @@ class DatabaseCopies:
             policy = stored
             if start <= state.ratified_epoch:
                 found = stored
+            announced = start - 1
+        if state.announced_epoch != announced:
+            raise Corrupt(f"the copy says that epoch {state.announced_epoch} announced a policy, and does not have it")
         _check_replicas(state, policy)
         return found
 
