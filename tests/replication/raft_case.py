@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, fail, maybeDeferred
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
@@ -112,7 +112,8 @@ class TableNetwork:
         return Deferred.fromCoroutine(self.carry(self.table.places[peer], transfer, reader))
 
     async def carry(self, other: TableNetwork, transfer: int, reader: ITransferReader) -> None:
-        sink: Any = other.receiver.begin(self.own, transfer, reader.size, reader.sha256, reader.metadata)
+        announced = (self.own, transfer, reader.size, reader.sha256, reader.metadata)
+        sink: Any = await maybeDeferred(other.receiver.begin, *announced)
         if sink is None:
             raise Unavailable("not wanted")
         piece = 64 << 10

@@ -246,7 +246,11 @@ class Place:
 
     async def _attempt(self, other: Place, transfer: int, reader: Any) -> bool:
         """Whether all of it got there over one connection."""
-        sink = other.receiver.begin(self.own, transfer, reader.size, reader.sha256, reader.metadata)
+        announced = (self.own, transfer, reader.size, reader.sha256, reader.metadata)
+        begun: Deferred[Any] = maybeDeferred(other.receiver.begin, *announced)
+        if not await self._done(other, begun):
+            return False
+        sink: Any = begun.result
         if sink is None:
             raise Unavailable("the copy is not wanted")
         try:
@@ -268,7 +272,7 @@ class Place:
             sink.abandon(f"it could not be written: {error}")
             raise Unavailable(f"the copy was not taken: {error}") from error
 
-    async def _done(self, other: Place, doing: Deferred[None]) -> bool:
+    async def _done(self, other: Place, doing: Deferred[Any]) -> bool:
         """Wait for what the other one does, as long as the connection lasts."""
         while not doing.called:
             await self._pause()
