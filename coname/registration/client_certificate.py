@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -37,6 +38,15 @@ LEAST_RSA_BITS = 2048
 
 ADDRESSES = 20
 """The most e-mail addresses in one certificate."""
+
+_DAMAGE = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+"""What the library raises over a certificate that it cannot read."""
 
 
 @implementer(IProofChecker)
@@ -109,10 +119,16 @@ class ClientCertificateChecker:
 
 
 def _load(data: bytes) -> x509.Certificate:
+    """The certificate, whose parts can be read: the library parses them only when they are asked for."""
     try:
-        return x509.load_der_x509_certificate(data)
-    except ValueError as error:
+        certificate = x509.load_der_x509_certificate(data)
+        for name in (certificate.subject, certificate.issuer):
+            name.rfc4514_string()
+        certificate.public_key()
+        _ = certificate.extensions, certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    except _DAMAGE as error:
         raise RegistrationRefused("the client certificate cannot be read") from error
+    return certificate
 
 
 def _time_within(certificate: x509.Certificate, now: float, skew: float) -> datetime:

@@ -88,7 +88,7 @@ def load(path: Path, issuer: x509.Certificate) -> x509.CertificateRevocationList
         found = x509.load_pem_x509_crl(data) if b"-----BEGIN" in data[:1024] else x509.load_der_x509_crl(data)
         partial = [each for each in found.extensions if isinstance(each.value, _PARTIAL)]
         signed = found.issuer == issuer.subject and found.is_signature_valid(issuer.public_key())  # type: ignore[arg-type]
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
         raise ListUnusable(f"{path} is not a list of revoked certificates") from error
     if not signed:
         raise ListUnusable(f"{path} is not signed by {issuer.subject.rfc4514_string()}")

@@ -15,6 +15,7 @@ from email.utils import parsedate_to_datetime
 from twisted.internet.defer import Deferred, gatherResults
 from zope.interface import implementer
 
+from coname.core.addresses import MAX_DOMAIN
 from coname.core.hashes import entry_hash
 from coname.errors import ConameError, RegistrationExpired, RegistrationRefused, Unavailable
 from coname.registration import dkim_addresses, dkim_canonical, dkim_keys, dkim_mail, dkim_signatures
@@ -27,6 +28,9 @@ KIND = "dkim"
 
 VALIDITY = 24 * 3600.0
 """Seconds for which a mail proves something after it was signed: mail can take hours."""
+
+LONGEST_DATE = 100
+"""Characters of a Date field."""
 
 SIGNATURES = 16
 """The most DKIM signatures in a mail; its server's, those of relays, and nobody else's are expected."""
@@ -141,6 +145,8 @@ class DkimChecker:
         return expires + self._skew
 
     async def _check_signature(self, mail: Mail, signature: Signature) -> None:
+        if len(signature.key_name) > MAX_DOMAIN:
+            raise RegistrationRefused("the signature's s= and d= are too long for a name in the DNS")
         records = await self._look_up(signature.key_name)
         if len(records) != 1:
             raise RegistrationRefused(f"{signature.key_name} has {len(records)} key records, not exactly one")
@@ -170,6 +176,8 @@ def _date(mail: Mail) -> float:
     """The Date field, in seconds since 1970."""
     text = mail.only(b"date").unfolded
     try:
+        if len(text) > LONGEST_DATE:
+            raise ValueError
         date = parsedate_to_datetime(text)
         return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, OverflowError, IndexError) as error:

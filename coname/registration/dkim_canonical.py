@@ -15,14 +15,14 @@ _SIGNATURE_VALUE = re.compile(rb"(?P<before>(?:^|;)[ \t\r\n]*b[ \t\r\n]*=)[^;]*"
 
 def body_hash(mail: Mail, relaxed: bool) -> bytes:
     """SHA-256 of the body, 32 bytes."""
-    lines = mail.body.split(b"\r\n")
+    body = mail.body
     if relaxed:
-        lines = [_BLANKS.sub(b" ", line).removesuffix(b" ") for line in lines]
-    while lines and not lines[-1]:
-        lines.pop()
-    if not lines:
+        body = _BLANKS.sub(b" ", body).replace(b" \r\n", b"\r\n").removesuffix(b" ")
+    # Neither CR nor LF stands alone in a mail: what goes are the empty lines at the end.
+    body = body.rstrip(b"\r\n")
+    if not body:
         return hashlib.sha256(b"" if relaxed else b"\r\n").digest()
-    return hashlib.sha256(b"\r\n".join([*lines, b""])).digest()
+    return hashlib.sha256(body + b"\r\n").digest()
 
 
 def signed_bytes(mail: Mail, signature: Signature) -> bytes:

@@ -30,12 +30,16 @@ ALGORITHMS = ("rsa-sha256", "ed25519-sha256")
 FIELD_BYTES = 8 * 1024
 """The largest signature that is read; one of RSA with 4096 bits over fifty fields has less than 2 kB."""
 
+LONGEST_SELECTOR = 100
+"""Characters; with a domain, they must fit into a name of the DNS."""
+
 SIGNED_FIELDS = 100
 """The most names in ``h=``."""
 
 _TAG = re.compile(r"[ \t]*([A-Za-z][A-Za-z0-9_]*)[ \t]*=[ \t]*([!-:<-~](?:[!-:<-~ \t]*[!-:<-~])?|)[ \t]*")
 _CANONICALISATION = re.compile(r"(simple|relaxed)(?:/(simple|relaxed))?")
-_SELECTOR = re.compile(r"[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?)*", re.IGNORECASE)
+_LABEL = r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?"
+_SELECTOR = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.IGNORECASE)
 _NAME = re.compile(r"[!-9;-~]+")
 _TIME = re.compile(r"[0-9]{1,12}")
 
@@ -156,7 +160,7 @@ def _check_terms(found: Mapping[str, str]) -> None:
         raise RegistrationRefused("the signature covers the body's beginning only (it has an l= tag)")
     if found.get("q", "dns/txt") != "dns/txt":
         raise RegistrationRefused(f"the signature's key is to be asked for by {found['q']!r}; dns/txt is known")
-    if not _SELECTOR.fullmatch(found["s"]) or len(found["s"]) > 200:
+    if not _SELECTOR.fullmatch(found["s"]) or len(found["s"]) > LONGEST_SELECTOR:
         raise RegistrationRefused(f"the signature's s= is no selector: {found['s'][:40]!r}")
 
 

@@ -13,7 +13,7 @@ from zope.interface import implementer
 from coname.core import addresses, domains
 from coname.core.text import quoted
 from coname.errors import RegistrationRefused
-from coname.oidc.claims import names_entry
+from coname.oidc.claims import Identity, names_entry
 from coname.oidc.paths import LOGIN
 from coname.oidc.provider import Provider
 from coname.oidc.tokens import read, unverified_issuer
@@ -55,33 +55,35 @@ class OidcChecker:
     async def check(self, presented: Presented, user_id: str, entry: bytes, now: float) -> Proved:
         """See `IProofChecker`."""
         brought = carried(presented.email_proof.oidc_token)
-        token = brought.token
-        provider = self._choose(token, addresses.split(user_id)[1])
-        identity = identified(await provider.identify(token, now), brought, self._voucher_key)
+        issuer, identity = await self._identify(brought.token, addresses.split(user_id)[1], now)
+        identity = identified(identity, brought, self._voucher_key)
         if identity.address != user_id:
             raise RegistrationRefused(f"the login is for {quoted(identity.address)}, not for {quoted(user_id)}")
-        issuer = provider.settings.issuer
         return Proved(
             address=identity.address,
             kind=KIND,
             issuer=issuer,
             subject=identity.subject,
             expires=identity.expires,
-            replay_id=replay_id(KIND, issuer, read(token).signed),
+            replay_id=replay_id(KIND, issuer, read(brought.token).signed),
             bound=names_entry(identity, entry),
         )
 
     def stop(self) -> None:
         """See `IProofChecker`. Nothing is held on to."""
 
-    def _choose(self, token: str, domain: str) -> Provider:
-        """The provider that `token` claims to be by; whether it is, is another question."""
+    async def _identify(self, token: str, domain: str, now: float) -> tuple[str, Identity]:
+        """The issuer of `token`, and who has logged in there. One issuer may know the realm under several names."""
         fitting = self.for_domain(domain)
-        issuer = unverified_issuer(token)
+        claimed = unverified_issuer(token)
+        refusal = None
         for provider in fitting:
-            if provider.settings.issuer == issuer:
-                return provider
-        known = " or ".join(quoted(each.settings.issuer) for each in fitting)
-        raise RegistrationRefused(
-            f"the ID token is by {quoted(str(issuer))}; addresses of {domain} need one by {known}"
-        )
+            if provider.settings.issuer == claimed:
+                try:
+                    return claimed, await provider.identify(token, now)
+                except RegistrationRefused as error:
+                    refusal = refusal or error
+        if refusal is not None:
+            raise refusal
+        known = " or ".join(sorted({quoted(each.settings.issuer) for each in fitting}))
+        raise RegistrationRefused(f"the ID token is by {quoted(claimed)}; addresses of {domain} need one by {known}")

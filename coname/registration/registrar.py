@@ -168,14 +168,15 @@ def open_to_all(served: Sequence[str] = ()) -> Registrar:
 
 
 def log_registration(log: Logger, update: AdmittedUpdate, epoch: int) -> None:
-    """Write down who was let in, and by whom: enough to explain it later, and nothing that lets anybody in again."""
-    user_id = update.user_id
+    """Write down who was let in, and by whom: enough to explain it later, and nothing that lets anybody in again.
+
+    Where no proof is asked for there is nothing to explain, and thousands may come in a second.
+    """
     if not update.HasField("proof"):
-        log.info("{user_id} is registered from epoch {epoch} on; no proof was asked for", user_id=user_id, epoch=epoch)
         return
     log.info(
         "{user_id} is registered from epoch {epoch} on: {kind} of {issuer}, subject {subject}, {bound}, proof {id}",
-        user_id=user_id,
+        user_id=update.user_id,
         epoch=epoch,
         kind=update.proof.kind,
         issuer=quoted(update.proof.issuer, LONGEST_FACT),

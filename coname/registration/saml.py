@@ -20,17 +20,19 @@ from zope.interface import implementer
 from coname.core.hashes import entry_hash
 from coname.errors import RegistrationRefused, Unavailable
 from coname.registration import saml_metadata, saml_request
+from coname.registration.one_thread import OneThread
 from coname.registration.proof import IProofChecker, Presented, Proved, replay_id
 from coname.registration.saml_metadata import IdentityProvider
 from coname.registration.saml_provider import Metadata
 from coname.registration.saml_response import Expected, Login, read
+from coname.registration.saml_signature import NotSigned
 
 KIND = "saml"
 
 LOGIN = "/saml"
 """Where a login begins, at the HTTPS front."""
 
-RESPONSE_BYTES = 192 * 1024
+RESPONSE_BYTES = 128 * 1024
 """The largest response, in base64; one with certificates and fifty groups has about 20 kB."""
 
 VALIDITY = 600.0
@@ -68,12 +70,14 @@ class SamlChecker:
     """Checks responses, and makes requests.
 
     :param skew: seconds that the identity provider's clock may differ from ours.
+    :param thread: in which responses are read.
     """
 
     kind = KIND
 
-    def __init__(self, settings: SamlSettings, metadata: Metadata, skew: float) -> None:
+    def __init__(self, settings: SamlSettings, metadata: Metadata, skew: float, thread: OneThread) -> None:
         self.settings = settings
+        self._thread = thread
         self.domains = settings.domains
         self._metadata = metadata
         self._skew = skew
@@ -91,10 +95,10 @@ class SamlChecker:
         data = _decoded(presented.email_proof.saml_response)
         provider = await self._metadata.get(now)
         try:
-            login = read(data, self._expected(provider), now)
-        except RegistrationRefused as error:
+            login = await self._thread(read, data, self._expected(provider), now)
+        except NotSigned as error:
             provider = await self._with_other_keys(provider, now, error)
-            login = read(data, self._expected(provider), now)
+            login = await self._thread(read, data, self._expected(provider), now)
         return Proved(
             address=login.address,
             kind=KIND,
@@ -106,7 +110,8 @@ class SamlChecker:
         )
 
     def stop(self) -> None:
-        """See `IProofChecker`. There is nothing that outlives a check."""
+        """See `IProofChecker`."""
+        self._thread.stop()
 
     async def login(self, hash_: bytes, relay_state: str, now: float) -> str:
         """Where to send a browser, so that whoever it is logs in.
@@ -139,7 +144,7 @@ class SamlChecker:
             skew=self._skew,
         )
 
-    async def _with_other_keys(self, known: IdentityProvider, now: float, why: RegistrationRefused) -> IdentityProvider:
+    async def _with_other_keys(self, known: IdentityProvider, now: float, why: NotSigned) -> IdentityProvider:
         """The provider, if it has other keys by now than those by which a response was refused."""
         try:
             provider = await self._metadata.renewed(now)

@@ -22,8 +22,8 @@ REDIRECT = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
 ELEMENTS = 50_000
 """The most elements: a federation's aggregate has some for each of its members."""
 
-KEYS = 8
-"""The most keys of one provider: the one that signs and the next one are usual."""
+KEYS = 4
+"""The most keys of one provider: the one that signs and the next one are usual. All are tried."""
 
 
 class MetadataInvalid(ValueError):

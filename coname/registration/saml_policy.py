@@ -11,6 +11,7 @@ from cryptography.x509 import load_der_x509_certificate
 
 from coname.core.times import to_seconds
 from coname.oidc.fetching import Fetcher
+from coname.registration.one_thread import OneThread
 from coname.registration.saml import VALIDITY, SamlChecker, SamlSettings
 from coname.registration.saml_provider import Metadata, at_address, in_file
 
@@ -38,7 +39,8 @@ def saml_checker(config: EmailProofBySAML, reactor: Any, folder: Path, skew: flo
         attribute=config.email_attribute or EMAIL_ATTRIBUTE,
         validity=to_seconds(config.validity) or VALIDITY,
     )
-    return SamlChecker(settings, _metadata(config, reactor, folder), skew)
+    thread = OneThread(reactor, "SAML responses")
+    return SamlChecker(settings, _metadata(config, reactor, folder), skew, thread)
 
 
 def _metadata(config: EmailProofBySAML, reactor: Any, folder: Path) -> Metadata:

@@ -39,15 +39,22 @@ _DIGESTS = {
 _ENVELOPED = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
 _EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
 
+_FAILURES = (SignXMLException, etree.LxmlError, UnsupportedAlgorithm, ValueError, TypeError, AttributeError, KeyError)
+"""What the library raises over a signature; the last three where it does not expect an element to be empty."""
+
 _RESPONSE_SIGNATURE = "./"
 _ASSERTION_SIGNATURE = f"./{ASSERTION}Assertion/"
+
+
+class NotSigned(RegistrationRefused):
+    """The signature is by none of the keys that are known."""
 
 
 def signed_assertion(root: Element, keys: Sequence[Certificate], now: float) -> tuple[Element, Element | None]:
     """The assertion of the response `root`, and the response if it is signed too, each as it was signed.
 
     :param keys: certificates with the issuer's keys.
-    :raises RegistrationRefused: it is not signed, or not by any of them, or breaks a rule of this file.
+    :raises NotSigned: it is not signed by any of them. :raises RegistrationRefused: it breaks a rule of this file.
     """
     assertion = _check_shape(root)
     response = (
@@ -109,7 +116,7 @@ def _verified(root: Element, signed: Element, location: str, keys: Sequence[Cert
     for key in keys:
         try:
             result = XMLVerifier().verify(data, x509_cert=key, id_attribute="ID", expect_config=config)
-        except (SignXMLException, etree.LxmlError, UnsupportedAlgorithm, ValueError) as error:
+        except _FAILURES as error:
             reasons.append(str(error))
             continue
         found = result.signed_xml  # type: ignore[union-attr]
@@ -117,7 +124,7 @@ def _verified(root: Element, signed: Element, location: str, keys: Sequence[Cert
             raise RegistrationRefused(f"the signature in the {local(signed.tag)} is over something else")
         return found
     why = "; ".join(dict.fromkeys(reasons)) or "its metadata has no keys"
-    raise RegistrationRefused(f"the {local(signed.tag)} is not signed by the identity provider: {why[:300]}")
+    raise NotSigned(f"the {local(signed.tag)} is not signed by the identity provider: {why[:300]}")
 
 
 def _check_terms(signed: Element, signature: Element) -> tuple[SignatureMethod, DigestAlgorithm]:

@@ -23,8 +23,8 @@ PROTOCOL = "{urn:oasis:names:tc:SAML:2.0:protocol}"
 METADATA = "{urn:oasis:names:tc:SAML:2.0:metadata}"
 DSIG = "{http://www.w3.org/2000/09/xmldsig#}"
 
-ELEMENTS = 2000
-"""The most elements of a response; one with fifty groups among its attributes has about two hundred."""
+ELEMENTS = 1000
+"""The most elements of a response; one with two hundred groups among its attributes has about five hundred."""
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z")
 

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, execute
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from coname.errors import ConameError, Unavailable
 from coname.messages.client_pb2 import EmailProof
 from coname.oidc.cached import Fresh
+from coname.registration.one_thread import OneThread
 from coname.registration.proof import Presented, Proved
 from coname.registration.saml import SamlChecker, SamlSettings
 from coname.registration.saml_provider import Metadata
 from tests.registration import saml_responses as idp
+
+
+class AtOnce(OneThread):
+    """Does everything at once, without a thread."""
+
+    def __call__(self, function: Callable[..., Any], *arguments: object) -> Deferred[Any]:
+        return execute(function, *arguments)
 
 
 class SamlCase(SynchronousTestCase):
@@ -33,7 +44,8 @@ class SamlCase(SynchronousTestCase):
             attribute="EmailAddress",
             validity=600.0,
         )
-        self.checker = SamlChecker(self.settings, Metadata("idp", self.fetch, "", self.clock), 60.0)
+        metadata = Metadata("idp", self.fetch, "", self.clock)
+        self.checker = SamlChecker(self.settings, metadata, 60.0, AtOnce(None, "SAML responses"))
 
     async def fetch(self) -> Fresh[bytes]:
         self.fetched += 1

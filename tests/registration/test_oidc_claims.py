@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from zope.interface.verify import verifyObject
 
 from coname.errors import RegistrationExpired, RegistrationRefused
 from coname.oidc.claims import nonce_for
+from coname.oidc.fetching import Fetcher
+from coname.oidc.provider import Provider
+from coname.registration.oidc import OidcChecker
 from coname.registration.proof import IProofChecker
 from tests.oidc.fake_provider import NOW
-from tests.registration.oidc_case import OidcCase
+from tests.registration.oidc_case import VOUCHER_KEY, OidcCase
 
 
 class TakenTests(OidcCase):
@@ -86,6 +90,23 @@ class TakenTests(OidcCase):
             self.assertFalse(proved.bound)
 
         return Deferred.fromCoroutine(check())
+
+
+class SeveralNamesTests(OidcCase):
+    """The provider knows the realm under two names."""
+
+    def begin(self, **settings: Any) -> None:
+        names = ("old", "coname")
+        fetcher = Fetcher(reactor)
+        settings_of = [self.fake.settings(client_id=name) for name in names]
+        self.checker = OidcChecker([Provider(each, 60, fetcher, self.clock) for each in settings_of], True, VOUCHER_KEY)
+
+    def test_under_the_second(self) -> Deferred[None]:
+        return self.bound(self.fake.token(self.claims()))
+
+    def test_under_a_third(self) -> Deferred[None]:
+        token = self.fake.token(self.claims(aud="third"))
+        return self.refused(RegistrationRefused, "not for this realm, 'old'", token)
 
 
 class RefusedTests(OidcCase):

@@ -41,7 +41,7 @@ class ParseTests(SynchronousTestCase):
         self.refuse(idp.metadata([]), "has 0 signing keys")
 
     def test_too_many_keys(self) -> None:
-        self.refuse(idp.metadata([idp.provider()] * (KEYS + 1)), "has 9 signing keys; 1 to 8 are expected")
+        self.refuse(idp.metadata([idp.provider()] * (KEYS + 1)), "has 5 signing keys; 1 to 4 are expected")
 
     def test_keys_for_encryption_only(self) -> None:
         self.refuse(idp.metadata().replace(b'"signing"', b'"encryption"'), "has 0 signing keys")

@@ -19,6 +19,7 @@ from coname.core.hashes import entry_hash
 from coname.errors import RegistrationRefused
 from coname.messages.client_pb2 import EmailProof
 from coname.oidc.fetching import Fetcher
+from coname.registration.one_thread import OneThread
 from coname.registration.proof import Presented, Proved
 from coname.registration.saml import SamlChecker, SamlSettings
 from coname.registration.saml_provider import at_address
@@ -69,7 +70,10 @@ class SamlifyTests(TestCase):
             attribute="EmailAddress",
             validity=600.0,
         )
-        return SamlChecker(settings, at_address(f"{self.address}/metadata", Fetcher(reactor), "", reactor), 60.0)
+        metadata = at_address(f"{self.address}/metadata", Fetcher(reactor), "", reactor)
+        checker = SamlChecker(settings, metadata, 60.0, OneThread(reactor, "SAML responses"))
+        self.addCleanup(checker.stop)
+        return checker
 
     def ask(self, url: str, data: bytes | None = None) -> str:
         with urlopen(Request(url, data), timeout=20) as answer:

@@ -1,0 +1,55 @@
+"""Work that strangers can cause, done one piece after the other in a thread of its own.
+
+Checking a large SAML response takes some hundredths of a second. In the reactor everybody would wait for that, and in
+the threads that write to the disk, updates would. Here only those wait who bring such responses; beyond some of them,
+the next are turned away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.threadpool import ThreadPool
+
+from coname.errors import Overloaded
+
+Result = TypeVar("Result")
+
+WAITING = 50
+"""The most pieces that wait or are worked on: a second or two."""
+
+
+class OneThread:
+    """The thread; there is one from the first piece of work on.
+
+    :param what: what the work is, for those who are turned away.
+    """
+
+    def __init__(self, reactor: Any, what: str) -> None:
+        self._reactor = reactor
+        self._what = what
+        self._pool: ThreadPool | None = None
+        self._waiting = 0
+
+    def __call__(self, function: Callable[..., Result], *arguments: object) -> Deferred[Result]:
+        """What `function` returns or raises. Fails with `Overloaded` if too much is waiting."""
+        if self._waiting >= WAITING:
+            return fail(Overloaded(f"too many {self._what} are being checked; try again in a moment"))
+        if self._pool is None:
+            self._pool = ThreadPool(0, 1, self._what)
+            self._pool.start()
+        self._waiting += 1
+        return deferToThreadPool(self._reactor, self._pool, function, *arguments).addBoth(self._done)
+
+    def stop(self) -> None:
+        """End the thread, after what it is doing."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.stop()
+
+    def _done(self, result: Any) -> Any:
+        self._waiting -= 1
+        return result

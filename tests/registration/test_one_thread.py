@@ -1,0 +1,42 @@
+"""Work in a thread of its own, and who is turned away from it."""
+
+from __future__ import annotations
+
+from threading import Event, current_thread
+
+from twisted.internet import reactor
+from twisted.internet.defer import gatherResults
+from twisted.trial.unittest import TestCase
+
+from coname.errors import Overloaded
+from coname.registration.one_thread import WAITING, OneThread
+
+
+class OneThreadTests(TestCase):
+    def setUp(self) -> None:
+        self.thread = OneThread(reactor, "letters")
+        self.addCleanup(self.thread.stop)
+
+    async def test_another_thread_than_this(self) -> None:
+        names = {await self.thread(lambda: current_thread().name) for _ in range(3)}
+        self.assertEqual(len(names), 1)
+        self.assertNotIn(current_thread().name, names)
+
+    async def test_what_goes_wrong_comes_back(self) -> None:
+        with self.assertRaises(ValueError):
+            await self.thread(int, "x")
+
+    async def test_too_much(self) -> None:
+        go = Event()
+        held = [self.thread(go.wait, 20) for _ in range(WAITING)]
+        with self.assertRaises(Overloaded) as caught:
+            await self.thread(go.wait, 20)
+        self.assertIn("too many letters", str(caught.exception))
+        go.set()
+        await gatherResults(held)
+        self.assertEqual(await self.thread(int, "1"), 1)
+
+    async def test_stopped_twice(self) -> None:
+        await self.thread(int, "1")
+        self.thread.stop()
+        self.thread.stop()
