@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import insort
 from collections.abc import Callable, Sequence
+from heapq import heappop, heappush
+from itertools import count
 from typing import Any
 
 from twisted.internet.base import DelayedCall
@@ -25,33 +26,45 @@ class WorldClock(Clock):
     def __init__(self) -> None:
         super().__init__()
         self.dead: list[DelayedCall] = []
+        self._queue: list[tuple[float, int, DelayedCall]] = []
+        self._numbers = count()
 
     def callLater(  # type: ignore[override]  # the original's names hide each other
         self, when: float, what: Callable[..., object], *args: object, **kw: object
     ) -> IDelayedCall:
-        """See `IReactorTime`. Puts the call in its place, where the original sorts all of them."""
-        call = DelayedCall(
-            self.rightNow + when, what, args, kw, self._cancelled, lambda _: self._sortCalls(), self.seconds
-        )
+        """See `IReactorTime`."""
+        call = DelayedCall(self.rightNow + when, what, args, kw, _ignore, self._put, self.seconds)
         if _is_dead(what):
             self.dead.append(call)
         else:
-            insort(self.calls, call, key=DelayedCall.getTime)
+            self._put(call)
         return call
 
-    def step(self) -> None:
-        """Let the next thing happen."""
-        call = self.calls.pop(0)
-        self.rightNow = max(self.rightNow, call.getTime())
-        if _is_dead(call.func):
-            self.dead.append(call)
-            return
-        call.called = 1
-        call.func(*call.args, **call.kw)
+    def _put(self, call: DelayedCall) -> None:
+        """Into its place; for one whose time has changed, that is another one."""
+        heappush(self._queue, (call.getTime(), next(self._numbers), call))
 
-    def _cancelled(self, call: DelayedCall) -> None:
-        if call in self.calls:
-            self.calls.remove(call)
+    def step(self, end: float) -> bool:
+        """Let the next thing happen; False if there is none before `end`."""
+        while self._queue and self._queue[0][0] < end:
+            due, _, call = heappop(self._queue)
+            if call.cancelled or call.called:
+                continue
+            if call.getTime() > due:  # it was put off
+                self._put(call)
+                continue
+            self.rightNow = max(self.rightNow, due)
+            if _is_dead(call.func):
+                self.dead.append(call)
+            else:
+                call.called = 1
+                call.func(*call.args, **call.kw)
+            return True
+        return False
+
+
+def _ignore(call: DelayedCall) -> None:
+    """One that was cancelled is passed over when its time comes."""
 
 
 def _is_dead(what: object) -> bool:

@@ -236,7 +236,8 @@ class Host:
     def explains(self, error: BaseException | None) -> bool:
         """Whether that error is what must come of what happened to this machine."""
         full = isinstance(error, DiskFull) or (isinstance(error, OSError) and error.errno == ENOSPC)
-        return full or (self.restored and str(error) == self.core.restored)
+        put_back = self.lost is not None and self.restored
+        return full or (put_back and str(error) == self.core.restored)
 
     def _look(self) -> None:
         if self.clock.alive:

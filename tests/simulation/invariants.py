@@ -52,6 +52,7 @@ class ReplicaInvariants:
         self._records: dict[int, bytes] = {}
         self._states: dict[int, tuple[bytes | None, ReplicaState]] = {}
         self._committed: dict[Core, int] = {}
+        self._shown: dict[int, object] = {}
         self._writes: dict[int, Sequence[Write]] = {}
 
     def watch(self, hosts: Mapping[int, Host]) -> None:
@@ -89,7 +90,15 @@ class ReplicaInvariants:
     # what a replica does
 
     def look(self, host: Host) -> None:
-        """After anything has happened to a replica."""
+        """After anything has happened to a replica: if that is to be seen."""
+        core = getattr(host, "core", None)
+        raft = None if core is None else (core, core.role, core.term, core.log.committed)
+        shows = (raft, host.disks.state._values.get(tables.STATE_KEY), host.replica.state)
+        if shows != self._shown.get(host.id):
+            self._shown[host.id] = shows
+            self._look_closely(host)
+
+    def _look_closely(self, host: Host) -> None:
         if hasattr(host, "core") and host.core in self._committed and not host.disks.log._closed:
             self._look_at_core(host)
         stored, state = self._stored_state(host)

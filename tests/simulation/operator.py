@@ -110,6 +110,8 @@ class Operator:
 
     async def add(self, host: Host, learner: bool = False) -> None:
         """A machine becomes a replica."""
+        if not await self.until(lambda: bool(self.roles())):
+            return
         self._simulation.say(f"{host.id} joins")
         host.retired = False
         host.peers = tuple(self.roles())

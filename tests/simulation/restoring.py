@@ -80,5 +80,6 @@ class Restoring:
     async def _replace(self, host: Host) -> None:
         """It joins anew, with empty disks."""
         operator = self._simulation.operator
-        if await operator.remove(host.id):
-            await operator.add(host)
+        while not await operator.remove(host.id):
+            await operator.pause(1.0)
+        await operator.add(host)

@@ -6,6 +6,8 @@ import multiprocessing
 import sys
 import time
 
+from twisted.logger import globalLogBeginner
+
 from tests.replication.raft.invariants import Violation
 from tests.simulation.simulation import Simulation
 
@@ -17,6 +19,11 @@ def run_one(seed: int) -> str | None:
     except Violation as violation:
         return str(violation)
     return None
+
+
+def _be_quiet() -> None:
+    """Replicas log what they find, as they should: full disks. The simulation itself judges that."""
+    globalLogBeginner.beginLoggingTo([], redirectStandardIO=False, discardBuffer=True)
 
 
 def trace(seed: int) -> int:
@@ -32,7 +39,7 @@ def trace(seed: int) -> int:
 def run_many(seeds: range, processes: int) -> int:
     """Run all of them, or up to the first that fails."""
     began = time.monotonic()
-    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+    with multiprocessing.get_context("spawn").Pool(processes, _be_quiet) as pool:
         for done, failure in enumerate(pool.imap(run_one, seeds, chunksize=4), 1):
             if failure is not None:
                 print(f"\n{failure}", file=sys.stderr)

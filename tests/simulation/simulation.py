@@ -45,6 +45,9 @@ STORY_SECONDS = 8.0
 HEALED_SECONDS = 30.0
 """Without faults, until everything must work: some ten elections, and the longest that a client waits."""
 
+LOOK_SECONDS = 0.02
+"""Between two looks whether what is waited for has come."""
+
 MODULE = "tests.simulation"
 
 
@@ -118,8 +121,10 @@ class Simulation:
         return [host for host in self.hosts.values() if host.running and host.ready and hasattr(host, "core")]
 
     def new_host(self) -> Host:
-        """One more machine, that may join."""
-        host = self.hosts[max(self.hosts) + 1] = self._host(self, max(self.hosts) + 1, ())
+        """One more machine, switched off, that may join."""
+        id = max(self.hosts) + 1
+        host = self.hosts[id] = self._host(self, id, ())
+        host.retired = True
         self.invariants.watch(self.hosts)
         return host
 
@@ -178,12 +183,14 @@ class Simulation:
         self.history.check()
 
     def _run_until(self, end: float, done: Callable[[], bool] = lambda: False) -> bool:
-        while self.clock.calls and self.clock.calls[0].getTime() < end:
-            self.clock.step()
+        look_at = self.clock.rightNow
+        while self.clock.step(end):
             if self._failure is not None:
                 raise self._failure
-            if done():
-                return True
+            if self.clock.rightNow >= look_at:
+                if done():
+                    return True
+                look_at = self.clock.rightNow + LOOK_SECONDS
         return False
 
     def _settle(self) -> None:

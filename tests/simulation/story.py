@@ -48,11 +48,11 @@ class Story:
     @classmethod
     def drawn(cls, chance: random.Random, seconds: float) -> Story:
         """Another one each time."""
-        change_every = chance.choice([0, 0.3, 1.0])
+        change_every = chance.choice([0, 0, 0.3, 1.0])
         restores = chance.random() < 0.15
         changes = bool(change_every) or restores
         return cls(
-            replicas=chance.choice([3, 3, 3, 3, 4, 5, 5, 7]),
+            replicas=chance.choice([3, 3, 3, 3, 3, 4, 4, 5, 5, 7] if changes else [3, 3, 3, 3, 4, 5, 5, 7]),
             seconds=seconds,
             users=chance.choice([1, 2, 4]),
             clients=chance.choice([1, 2, 3]),

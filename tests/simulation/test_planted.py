@@ -62,9 +62,6 @@ class PlantedTests(SynchronousTestCase):
     def test_a_learner_that_counts_in_a_majority(self) -> None:
         self.check("is committed, and durable on", core=planted_cores.CountsLearners)
 
-    def test_a_removed_replica_whose_vote_counts(self) -> None:
-        self.check("with the votes of", core=planted_cores.CountsVotesOfRemoved)
-
     def test_a_backup_that_takes_part(self) -> None:
         self.check("does not find out", core=planted_cores.TrustsItsStorage)
 

@@ -84,6 +84,9 @@ class PlantedTests(SynchronousTestCase):
     def test_a_learner_whose_vote_counts(self) -> None:
         self.check(planted.CountsLearnersVotes, "with the votes of", ChangingSimulation)
 
+    def test_a_removed_replica_whose_vote_counts(self) -> None:
+        self.check(planted.CountsVotesOfRemoved, "with the votes of", ChangingSimulation)
+
     def test_a_leader_that_counts_itself_after_it_was_removed(self) -> None:
         self.check(planted.CountsItselfWhenRemoved, "is committed, and durable on")
 
