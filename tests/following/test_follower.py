@@ -16,6 +16,7 @@ from coname.following import ahead, progress
 from coname.following.backoff import MOST_SECONDS
 from coname.following.follower import ReplayFailed
 from coname.following.pusher import IN_FLIGHT
+from tests.core.honest import key
 from tests.following.fakes import VERIFIER, FakeWorld
 from tests.verifier.lying import LIES, LyingKeyserver, honest
 
@@ -57,6 +58,16 @@ class FollowTests(FollowerCase):
         tally = self.world.tally
         self.assertEqual((tally.verified_epoch, tally.signed, tally.connected, tally.signing), (4, 4, True, True))
         self.assertEqual(tally.issued, self.world.keyserver.issued)
+
+    def test_tells_that_the_replicas_have_changed(self) -> None:
+        honest(self.world.keyserver, 1)
+        self.world.keyserver.hand_over(key("replica 8"), key("replica 9"))
+        self.world.keyserver.close()
+        self.world.start()
+        self.assertEqual((self.world.tally.verified_epoch, self.world.tally.policy_since), (3, 2))
+        (told,) = [line for line in self.lines() if "replicas have changed" in line]
+        self.assertIn("by the head of epoch 2", told)
+        self.assertIn(str(key("replica 8").key_id), told)
 
     def test_signatures_are_by_the_verifier_s_id(self) -> None:
         honest(self.world.keyserver, 1)

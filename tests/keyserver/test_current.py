@@ -7,7 +7,8 @@ from coname.errors import Unavailable
 from coname.interfaces import IAdministration, IKeyserver, IVerification
 from coname.keyserver.administration import Administration
 from coname.keyserver.current import CurrentAdministration, CurrentReplica
-from coname.messages.client_pb2 import LookupRequest, SignedEpochHead
+from coname.keyserver.policy_changes import NONE
+from coname.messages.client_pb2 import LookupRequest, PolicyChangesRequest, SignedEpochHead
 from tests.keyserver.harness import REALM, Owner, World
 
 ALICE = LookupRequest(user_id="alice@example.com")
@@ -33,6 +34,7 @@ class CurrentTests(SynchronousTestCase):
     def test_passes_on_to_the_replica(self) -> None:
         self.current.set(self.world.replica)
         self.assertEqual(self.current.lookup(ALICE).protobuf(), self.world.replica.lookup(ALICE).protobuf())
+        self.assertIs(self.current.policyChanges(PolicyChangesRequest()), NONE)
         self.assertEqual(self.current.verification.published(), self.world.replica.verification.published())
         self.assertTrue(self.current.verification.read(0, 1))
         self.assertEqual(self.administration.status(), self.administer().status())
@@ -45,6 +47,7 @@ class CurrentTests(SynchronousTestCase):
     def test_between_two_replicas_everything_is_unavailable(self) -> None:
         verification = self.current.verification
         self.assertRaises(Unavailable, self.current.lookup, ALICE)
+        self.assertRaises(Unavailable, self.current.policyChanges, PolicyChangesRequest())
         self.failureResultOf(self.current.update(self.world.realm.request(Owner("b@example.com"))), Unavailable)
         self.assertEqual(verification.published(), 0)
         self.assertRaises(Unavailable, verification.read, 0, 1)
