@@ -19,8 +19,9 @@ from coname.core.addresses import MAX_DOMAIN
 from coname.core.hashes import entry_hash
 from coname.errors import ConameError, RegistrationExpired, RegistrationRefused, Unavailable
 from coname.registration import dkim_addresses, dkim_canonical, dkim_keys, dkim_mail, dkim_signatures
+from coname.registration.dkim_canonical import BodyHashes
 from coname.registration.dkim_dns import LookUpText
-from coname.registration.dkim_mail import Mail
+from coname.registration.dkim_mail import Field, Mail
 from coname.registration.dkim_signatures import Signature
 from coname.registration.proof import CLOCK_SKEW, IProofChecker, Presented, Proved, replay_id
 
@@ -82,7 +83,8 @@ class DkimChecker:
         self._check_content(mail, user_id, entry)
         domain = user_id.rpartition("@")[2]
         date = _date(mail)
-        checked = gatherResults([self._expiry(mail, field, date, now) for field in _candidates(mail, domain)])
+        hashes = BodyHashes(mail)
+        checked = gatherResults([self._expiry(mail, hashes, field, date, now) for field in _candidates(mail, domain)])
         expires, selector = _best(await checked)
         return Proved(
             address=user_id,
@@ -113,7 +115,7 @@ class DkimChecker:
             raise RegistrationRefused(f"the mail's subject is {found[:200]!r}; for this entry it has to be {wanted!r}")
 
     def _expiry(
-        self, mail: Mail, field: dkim_mail.Field, date: float, now: float
+        self, mail: Mail, hashes: BodyHashes, field: Field, date: float, now: float
     ) -> Deferred[tuple[float, str] | ConameError]:
         """Until when the signature in `field` proves something, and by which key; or why it does not."""
 
@@ -121,7 +123,7 @@ class DkimChecker:
             try:
                 signature = dkim_signatures.read(field)
                 expires = self._check_times(signature, date, now)
-                await self._check_signature(mail, signature)
+                await self._check_signature(mail, hashes, signature)
             except (RegistrationRefused, Unavailable) as error:
                 return error
             return expires, signature.selector
@@ -144,7 +146,7 @@ class DkimChecker:
             )
         return expires + self._skew
 
-    async def _check_signature(self, mail: Mail, signature: Signature) -> None:
+    async def _check_signature(self, mail: Mail, hashes: BodyHashes, signature: Signature) -> None:
         if len(signature.key_name) > MAX_DOMAIN:
             raise RegistrationRefused("the signature's s= and d= are too long for a name in the DNS")
         records = await self._look_up(signature.key_name)
@@ -153,13 +155,13 @@ class DkimChecker:
         key = dkim_keys.parse(records[0])
         if key.algorithm != signature.algorithm:
             raise RegistrationRefused(f"the signature is of {signature.algorithm}, and its key is for {key.algorithm}")
-        if dkim_canonical.body_hash(mail, signature.relaxed_body) != signature.body_hash:
+        if hashes(signature.relaxed_body) != signature.body_hash:
             raise RegistrationRefused("the mail's body is not the one that was signed; bring it exactly as received")
         if not key.verify(dkim_canonical.signed_bytes(mail, signature), signature.signature):
             raise RegistrationRefused(f"the signature of {signature.domain} does not verify over the mail's header")
 
 
-def _candidates(mail: Mail, domain: str) -> list[dkim_mail.Field]:
+def _candidates(mail: Mail, domain: str) -> list[Field]:
     """The signatures that say to be by `domain`."""
     fields = mail.all(b"dkim-signature")
     if len(fields) > SIGNATURES:

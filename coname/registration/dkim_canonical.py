@@ -13,6 +13,20 @@ _BLANKS = re.compile(rb"[ \t]+")
 _SIGNATURE_VALUE = re.compile(rb"(?P<before>(?:^|;)[ \t\r\n]*b[ \t\r\n]*=)[^;]*")
 
 
+class BodyHashes:
+    """A mail's body hashes, each computed once, however many signatures there are."""
+
+    def __init__(self, mail: Mail) -> None:
+        self._mail = mail
+        self._known: dict[bool, bytes] = {}
+
+    def __call__(self, relaxed: bool) -> bytes:
+        """See `body_hash`."""
+        if relaxed not in self._known:
+            self._known[relaxed] = body_hash(self._mail, relaxed)
+        return self._known[relaxed]
+
+
 def body_hash(mail: Mail, relaxed: bool) -> bytes:
     """SHA-256 of the body, 32 bytes."""
     body = mail.body

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from coname.errors import RegistrationRefused
 
-MAIL_BYTES = 128 * 1024
+MAIL_BYTES = 64 * 1024
 """The largest mail that is looked at: the one that `coname register --dkim` prints has less than 1 kB, and relays and
 mail programs add some kilobytes each."""
 

@@ -19,7 +19,7 @@ from coname.client.mailing import Mailing, MailNeeded
 from coname.client.proving import Prove
 from coname.messages.client_pb2 import EmailProof
 
-MOST_BYTES = 128 * 1024
+MOST_BYTES = 64 * 1024
 """The largest mail that a server looks at."""
 
 
