@@ -1,4 +1,4 @@
-"""Steps of a replica's own that somebody waits for, other than updates: changes of the replicas, and barriers.
+"""Changes of the set of replicas, on their way into the log, and what became of them.
 
 What is proposed here is proposed again while it is waited for. A change that was applied twice had its effect once.
 """
@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, fail
 
 from coname.errors import ConameError, InvalidRequest, Refused
 from coname.keyserver import membership
-from coname.keyserver.effects import ChangeApplied, ChangeRefused, Effect, Reached
+from coname.keyserver.effects import ChangeApplied, ChangeRefused, Effect
 from coname.keyserver.proposals import Proposer, new_uid
 from coname.keyserver.timeouts import TimeLimit
 from coname.keyserver.verifiers import Verifiers
@@ -18,7 +18,7 @@ from coname.messages.replication_pb2 import KeyserverStep, ReplicaChange
 
 
 class OwnSteps:
-    """Proposes steps, and tells what became of them.
+    """Proposes changes, and tells what became of them.
 
     :param time_limit: put on each.
     :param verifiers: who must not become a replica. The state machine cannot ask them: their list may be longer on a
@@ -43,18 +43,11 @@ class OwnSteps:
                 self._verifiers.check_replica(membership.keys_of(change.add))
             except (InvalidRequest, Refused) as error:
                 return fail(error)
-        return self._committed(KeyserverStep(UID=new_uid(), replica_change=change))
-
-    def barrier(self) -> Deferred[None]:
-        """Fires once this replica has applied everything that was committed before this call.
-
-        Fails with `TimedOut` or `Unavailable`.
-        """
-        return self._committed(KeyserverStep(UID=new_uid()))
+        return self._time_limit.watch(Deferred.fromCoroutine(self._commit(change)))
 
     def perform(self, effect: Effect) -> None:
-        """Tell whoever waits for it, if it is an effect of such a step."""
-        if isinstance(effect, ChangeApplied | Reached):
+        """Tell whoever waits for it, if it is an effect of a change."""
+        if isinstance(effect, ChangeApplied):
             self._waiting.applied(effect.uid, None)
         elif isinstance(effect, ChangeRefused):
             self._waiting.rejected(effect.uid, effect.error)
@@ -63,10 +56,8 @@ class OwnSteps:
         """Nothing will be applied any more."""
         self._waiting.fail_all(error)
 
-    def _committed(self, step: KeyserverStep) -> Deferred[None]:
-        return self._time_limit.watch(Deferred.fromCoroutine(self._commit(step)))
-
-    async def _commit(self, step: KeyserverStep) -> None:
+    async def _commit(self, change: ReplicaChange) -> None:
+        step = KeyserverStep(UID=new_uid(), replica_change=change)
         applied = self._waiting.wait(step.UID)
         self._proposer.want(step)
         try:

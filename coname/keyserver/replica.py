@@ -52,7 +52,7 @@ class Replica:
     :ivar failure: why this replica stopped applying entries, or None while all is well. It goes on answering lookups
         from what is stored.
     :ivar verification: what the front for verifiers is given.
-    :ivar steps: changes of the set of replicas, and barriers.
+    :ivar steps: changes of the set of replicas.
     :ivar steward: who the replicas are, and whether this one takes part.
     :ivar cluster: the same for operators, and has it changed.
     """

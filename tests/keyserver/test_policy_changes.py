@@ -169,7 +169,7 @@ class BoundTests(ChangesCase):
 
 
 class OwnStepTests(ChangesCase):
-    """What the replica tells whoever wanted a change, or a barrier."""
+    """What the replica tells whoever wanted a change."""
 
     def test_a_refusal(self) -> None:
         error = self.failureResultOf(self.world.change(promote(1)), Refused).value
@@ -197,22 +197,16 @@ class OwnStepTests(ChangesCase):
         self.enter(1)
         self.world.epoch()
 
-    def test_a_barrier(self) -> None:
-        reached = self.world.replica.steps.barrier()
-        self.assertNoResult(reached)
-        self.world.settle()
-        self.successResultOf(reached)
-
     def test_in_time(self) -> None:
         self.world.log.propose = lambda data: succeed(None)
-        reached = self.world.replica.steps.barrier()
+        changed = self.world.replica.steps.change(add(1))
         self.world.settle(31)
-        self.failureResultOf(reached, TimedOut)
+        self.failureResultOf(changed, TimedOut)
 
     def test_a_replica_that_stops(self) -> None:
-        reached = self.world.replica.steps.barrier()
+        changed = self.world.replica.steps.change(add(1))
         self.world.replica._fail_waiters(Unavailable("stopping"))
-        self.failureResultOf(reached, Unavailable)
+        self.failureResultOf(changed, Unavailable)
 
     def test_a_learner_signs_nothing(self) -> None:
         self.enter(1)
