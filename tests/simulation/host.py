@@ -13,7 +13,6 @@ from twisted.python.failure import Failure
 from coname.core.signatures import SigningKey
 from coname.core.types import Epoch
 from coname.errors import Unavailable
-from coname.keyserver import tables
 from coname.keyserver.admission import Admission
 from coname.keyserver.answers import Answer
 from coname.keyserver.indices import Indices
@@ -21,7 +20,7 @@ from coname.keyserver.lookups import Lookups
 from coname.keyserver.machine import StateMachine
 from coname.keyserver.replica import Parts, Replica, Timing
 from coname.keyserver.verifiers import KnownSigners
-from coname.messages.client_pb2 import LookupRequest, RatifiedHead, UpdateRequest
+from coname.messages.client_pb2 import LookupRequest, PolicyChanges, PolicyChangesRequest, RatifiedHead, UpdateRequest
 from coname.registration.registrar import open_to_all
 from coname.replication.raft import Core
 from coname.replication.raft_log import RaftLog, RaftLogSettings
@@ -216,13 +215,8 @@ class Host:
 
     def policy_changes(self, after: Epoch) -> list[RatifiedHead]:
         """The ratified heads after that epoch that announce other policies, as they are shown to clients."""
-        store, ratified = self.disks.state, self.replica.state.ratified_epoch
-        epochs = [Epoch(start - 1) for start, _ in tables.read_policies(store, Epoch(after + 2))]
-        return [
-            RatifiedHead(ratifications=tables.read_ratifications(store, epoch).values())
-            for epoch in epochs
-            if epoch <= ratified
-        ]
+        answer = self.replica.policyChanges(PolicyChangesRequest(after=after)).protobuf()
+        return list(PolicyChanges.FromString(answer).changes)
 
     def has_durably(self, index: int, term: int) -> bool:
         """See `Observed`. What it acknowledged before it was put back still counts: it must be recognised."""

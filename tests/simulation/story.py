@@ -72,5 +72,5 @@ class Story:
             },
             change_every=change_every,
             restores=restores,
-            verifiers=0 if changes else chance.choice([0, 1]),  # they do not follow other policies yet
+            verifiers=chance.choice([0, 0, 1]),
         )
