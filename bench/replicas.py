@@ -29,11 +29,10 @@ _NOBODY = f"nobody@{DOMAIN}"
 class Replicas:
     """All replicas of the realm in `folder`. Their ports stay the same from start to start.
 
-    :param changes: of the configuration of each.
     :ivar servers: those that were started, by number from 1.
     """
 
-    def __init__(self, folder: Path, size: int, changes: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, size: int) -> None:
         options = InitOptions(realm="bench", domains=(DOMAIN,), replicas=size, insecure_skip_email_proof=True)
         initialise(folder, options)
         self.data = [Dataset(folder, 0, number) for number in range(1, size + 1)]
@@ -42,7 +41,7 @@ class Replicas:
         for replica, mine in zip(replicas, ports, strict=True):
             replica["raft_addr"] = f"127.0.0.1:{mine['raft']}"
         for data, mine in zip(self.data, ports, strict=True):
-            data.configure({**addresses(mine), "keyserver_config": {"initial_replicas": replicas}, **changes})
+            data.configure({**addresses(mine), "keyserver_config": {"initial_replicas": replicas}})
         self._ports = ports
         self.servers: dict[int, Server] = {}
 
@@ -79,11 +78,11 @@ class Replicas:
 
 
 @contextmanager
-def replicas(size: int, changes: dict[str, Any] | None = None) -> Iterator[Replicas]:
+def replicas(size: int) -> Iterator[Replicas]:
     """A realm of `size` replicas that run; it is gone afterwards."""
     DATA.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="run-", dir=DATA))
-    found = Replicas(folder, size, changes or {})
+    found = Replicas(folder, size)
     try:
         for number in range(1, size + 1):
             found.start(number)
