@@ -77,7 +77,7 @@ def _spread(realm: Replicas, what: str, job: Job) -> Figure:
     return Figure(
         f"{what}, {'one replica alone' if size == 1 else f'{size} replicas'}, {job.connections * job.streams:,} in flight",
         0, report.rate, "/s", True, figures.NONE, report.p50, report.p99,
-        f"gRPC on {job.connections} connections, spread over all; a realm that was empty; all on this machine",
+        f"gRPC on {job.connections} connections, spread over all; at first an empty realm; one machine",
         {"verified": report.verified, "servers_cpu_us_each": cpu / report.asked * 1e6},
     )  # fmt: skip
 
