@@ -10,8 +10,8 @@ import os
 import random
 import socket
 
-RUN = 30
-"""How many in a row: three replicas' worth."""
+RUN = 60
+"""How many in a row: six replicas' worth."""
 
 RANGE = range(12_000, 24_000, RUN)
 WORKERS = 8

@@ -20,6 +20,7 @@ TESTED = {
     "docs/howto/admit-a-verifier.md": ("curl",),
     "docs/howto/run-a-verifier.md": ("curl",),
     "docs/howto/cluster.md": (),
+    "docs/howto/change-replicas.md": (),
     "docs/howto/gnupg.md": ("curl",),
     "docs/howto/oidc.md": (),
     "docs/howto/dkim.md": ("curl",),
@@ -76,6 +77,9 @@ class Sessions(SynchronousTestCase):
 
     def test_run_a_verifier(self) -> None:
         self.check("docs/howto/run-a-verifier.md")
+
+    def test_change_replicas(self) -> None:
+        self.check("docs/howto/change-replicas.md")
 
     def test_gnupg(self) -> None:
         self.check("docs/howto/gnupg.md")
