@@ -74,8 +74,9 @@ def _spread(realm: Replicas, what: str, job: Job) -> Figure:
     if report.good != report.asked:
         raise RuntimeError(f"{what}: {report.asked - report.good} of {report.asked} failed: {report.failures}")
     size = len(realm.servers)
+    where = "one replica alone" if size == 1 else f"{size} replicas"
     return Figure(
-        f"{what}, {'one replica alone' if size == 1 else f'{size} replicas'}, {job.connections * job.streams:,} in flight",
+        f"{what}, {where}, {job.connections * job.streams:,} in flight",
         0, report.rate, "/s", True, figures.NONE, report.p50, report.p99,
         f"gRPC on {job.connections} connections, spread over all; at first an empty realm; one machine",
         {"verified": report.verified, "servers_cpu_us_each": cpu / report.asked * 1e6},
