@@ -116,7 +116,7 @@ class Follower:
     async def _follow(self, realm: RealmConfig, changes: Sequence[RatifiedHead]) -> int:
         """Follow them, and tell how many were new."""
         before = self._state.known_policy(realm).lineage
-        await once_free(realm, lambda: self._state.follow(realm, changes))
+        await once_free(realm, lambda: self._state.follow(realm, changes, self._clock()))
         return self._state.known_policy(realm).lineage.count - before.count
 
 

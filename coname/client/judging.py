@@ -26,7 +26,6 @@ def judged(
     verified = verify_lookup(demanded, user_id, proof, now)
     steps, changes = verified.steps, tuple[Change, ...]()
     if lineage is not None:
-        lineage.check_head(verified.head)
         changes = lineage.led_to(verified.epoch)
         steps = (*steps, (rollover.STEP, lineage.describe(verified.epoch)))
     outcome = Outcome.ABSENT if verified.entry is None else Outcome.PRESENT

@@ -143,6 +143,18 @@ class Lineage:
         changes = "1 change was" if count == 1 else f"{count} changes were"
         return f"the replicas are those that epoch {led[-1].epoch} announced: {changes} followed by signatures"
 
+    def check_begun(self, latest: Epoch) -> None:
+        """Check that the configuration's policy was announced by the epoch `latest`, the newest that anybody knows.
+
+        :raises ProofInvalid: it is not to be yet.
+        """
+        if latest < self.since:
+            raise ProofInvalid(
+                rollover.STEP,
+                f"the replicas in the configuration sign after epoch {self.since} (keyserver_auth_since), and the newest "
+                f"epoch that is answered for is {latest}: one of the two is wrong",
+            )
+
     def knows(self, policy: AuthorizationPolicy) -> bool:
         """Whether `policy` is the pinned one, or one that was followed."""
         return policy == self.pinned or any(policy == change.policy for change in self.changes)

@@ -141,6 +141,8 @@ class Questions:
                 lambda proof: self._checked(question, lineage, proof),
                 lambda result: 0 if epoch else floor - result.epoch,
             )
+        if lineage is not None and not epoch:
+            lineage.check_begun(heard.value.epoch)
         return await self._remembered(question, lineage, replace(heard.value, notes=heard.passed), floor)
 
     async def _caught_up(self, realm: RealmConfig, servers: Servers, error: ConameError) -> bool:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from coname.client import files
-from coname.client.continuity import Span, follow, settle
+from coname.client.continuity import STEP, Span, follow, settle
 from coname.client.evidence import Contradiction, bundle_name, find_evidence, kept_proof
 from coname.client.interfaces import IRecords
 from coname.client.lineage import BEGINNING
@@ -87,17 +87,18 @@ class PinnedState:
         name = _policy_record(realm)
         return self._locked(realm, lambda: self._lineages.write(name, replace(self.known_policy(realm), asked_at=now)))
 
-    def follow(self, realm: RealmConfig, changes: Sequence[RatifiedHead]) -> bool:
+    def follow(self, realm: RealmConfig, changes: Sequence[RatifiedHead], now: float) -> bool:
         """Follow changes of the replicas' policy, and remember them. What is known already changes nothing.
 
         :param changes: oldest first.
+        :param now: seconds since 1970.
         :returns: False as `observe` does.
-        :raises ProofInvalid: one is not to be followed; see `lineage` and, with the step "memory", `continuity`. Those
-            before it were.
+        :raises ProofInvalid: one is not to be followed; see `lineage`. Those before it were.
+        :raises Contradiction: one contradicts the memory; see `continuity`. It is kept.
         """
-        return self._locked(realm, lambda: self._follow(realm, changes))
+        return self._locked(realm, lambda: self._follow(realm, changes, now))
 
-    def _follow(self, realm: RealmConfig, changes: Sequence[RatifiedHead]) -> None:
+    def _follow(self, realm: RealmConfig, changes: Sequence[RatifiedHead], now: float) -> None:
         known, newest = self.known_policy(realm), self.newest(realm)
         lineage = known.lineage
         try:
@@ -107,9 +108,22 @@ class PinnedState:
                     head = longer.changes[-1].head
                     follow(newest, head, BEGINNING, asked=head.epoch)
                 lineage = longer
+        except ProofInvalid as error:
+            raise self._fork(realm, error, LookupProof(ratifications=ratified.ratifications), now) from error
         finally:
             if lineage is not known.lineage:
                 self._lineages.write(_policy_record(realm), replace(known, lineage=lineage))
+
+    def _fork(self, realm: RealmConfig, error: ProofInvalid, seen: LookupProof, now: float) -> ProofInvalid:
+        """The error to raise instead of `error`: a contradiction, if the head that was not followed is one."""
+        evidence, kept = self._find_evidence(realm, (), seen, now), None
+        if evidence is None:
+            return error
+        try:
+            kept, words = self._keep_bundle(realm, evidence)
+        except (OSError, Corrupt) as failure:
+            words = f"It could not be kept: {failure}"
+        return Contradiction(STEP, f"{error}. {words}", evidence, kept)
 
     def policy_disagreement(self, realm: RealmConfig) -> Misconfigured:
         """What to say where the configuration pins a policy that was never followed."""
@@ -130,6 +144,8 @@ class PinnedState:
         known_head, known = self.newest(realm), self._span(realm, seen.user_id)
         try:
             newest, span = follow(known_head, head, floor, asked), settle(known, seen)
+            if realm.HasField("keyserver_auth"):
+                self.known_policy(realm).lineage.check_head(head)
         except ProofInvalid as error:
             raise self._contradiction(realm, error, answer, known) from error
         if span != known:
@@ -150,24 +166,33 @@ class PinnedState:
         return Contradiction(error.step, f"{error}. {words}", evidence, kept)
 
     def _evidence(self, realm: RealmConfig, answer: Result, span: Span | None) -> EvidenceBundle | None:
-        where = self._records.where(_head_record(realm))
-        head = self._records.read(_head_record(realm))
-        known = [] if head is None else [LookupProof(ratifications=decode_ratifications(head, where))]
-        if span is not None:
-            known += [each.proof for each in (span.last, span.first) if each.proof is not None]
+        known = [] if span is None else [each.proof for each in (span.last, span.first) if each.proof is not None]
+        return self._find_evidence(realm, known, kept_proof(answer.proof), answer.checked_at)
+
+    def _find_evidence(
+        self, realm: RealmConfig, known: Sequence[LookupProof], seen: LookupProof, now: float
+    ) -> EvidenceBundle | None:
+        """A bundle by `seen` and one of `known`, or the remembered heads."""
+        data, where = self._records.read(_head_record(realm)), self._records.where(_head_record(realm))
         changes = self.known_policy(realm).lineage.changes if realm.HasField("keyserver_auth") else ()
         shown = [change.ratified for change in changes]
-        return find_evidence(realm, known, kept_proof(answer.proof), answer.checked_at, shown)
+        newest = [] if data is None else [LookupProof(ratifications=decode_ratifications(data, where))]
+        announcing = [LookupProof(ratifications=each.ratifications) for each in shown]
+        return find_evidence(realm, [*newest, *known, *announcing], seen, now, shown)
 
     def _keep_either(
         self, realm: RealmConfig, answer: Result, evidence: EvidenceBundle | None
     ) -> tuple[str | None, str]:
         """Keep the evidence; or, where there is none, what is known. Returns where, and says so."""
-        name = realm_name(realm)
-        if evidence is None:
-            kept = self._keep(f"{name}/contradictions", str(answer.epoch), lambda: self._both(realm, answer))
-            return kept, f"Both are kept in {kept}" if kept else TOO_MANY
-        kept = self._keep(f"{name}/evidence", bundle_name(evidence), lambda: write_bundle(evidence))
+        if evidence is not None:
+            return self._keep_bundle(realm, evidence)
+        shelf = f"{realm_name(realm)}/contradictions"
+        kept = self._keep(shelf, str(answer.epoch), lambda: self._both(realm, answer))
+        return kept, f"Both are kept in {kept}" if kept else TOO_MANY
+
+    def _keep_bundle(self, realm: RealmConfig, evidence: EvidenceBundle) -> tuple[str | None, str]:
+        shelf = f"{realm_name(realm)}/evidence"
+        kept = self._keep(shelf, bundle_name(evidence), lambda: write_bundle(evidence))
         return kept, f"What proves it to others is in {kept} (see: coname judge)" if kept else TOO_MANY
 
     def _keep(self, shelf: str, name: str, content: Callable[[], bytes]) -> str | None:

@@ -9,7 +9,7 @@ from coname.client.lineage_records import ASK_AGAIN
 from coname.client.vouching import vouchers
 from coname.core.quorums import satisfied
 from coname.core.signatures import SigningKey
-from coname.errors import Corrupt, Misconfigured, QuorumUnmet
+from coname.errors import Corrupt, Misconfigured, ProofInvalid, QuorumUnmet
 from tests.client.changing import ChangingRealm, policy_of
 from tests.client.folders import new_folder
 from tests.client.transports import MemoryTransport
@@ -250,6 +250,10 @@ class Memory(FollowingCase):
         result = self.look()
         self.assertEqual(result.changes, ())
         self.assertIn(f"which hold since epoch {newest}", self.said(result))
+
+    def test_a_configuration_whose_policy_is_of_the_future_is_told(self) -> None:
+        self.config.realms[0].keyserver_auth_since = 1000
+        self.assertIn("sign after epoch 1000 (keyserver_auth_since)", self.fails(ProofInvalid))
 
     def test_a_configuration_of_another_policy_is_refused_with_the_reason(self) -> None:
         self.realm.replace_all()

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from twisted.python.failure import Failure
+
+from coname.client.evidence import Contradiction
 from coname.client.follower import MAX_PAGE, MAX_PAGES
 from coname.core import heads
+from coname.core.evidence import judge
 from coname.core.signatures import SigningKey
 from coname.core.times import timestamp
 from coname.core.types import Epoch
 from coname.errors import InvalidRequest, ProofInvalid, QuorumUnmet, Unreachable
 from coname.messages.client_pb2 import AuthorizationPolicy, PolicyChanges, PolicyChangesRequest, RatifiedHead
 from tests.client.changing import policy_of
-from tests.client.test_following import FollowingCase
+from tests.client.test_following import ALICE, FollowingCase
 
 
 def keys(count: int = 3) -> list[SigningKey]:
@@ -60,14 +64,24 @@ class Attacks(FollowingCase):
         self.realm.policy_changes = answer
 
     def stays(self, *words: str) -> None:
-        """The client asks for changes, and follows none: a lookup still verifies, and says what was wrong."""
+        """The client asks for changes, and follows none: a lookup still verifies, and says what was wrong. Unless what
+        it was told convicts somebody: that is told first, once."""
         self.realm.now += 24 * 3600
         self.realm.close_epoch()
-        result = self.look()
-        self.assertEqual(result.realm.keyserver_auth, self.honest.realm.keyserver_auth)
-        self.assertEqual(len(result.changes), len(self.honest.changes))
+        outcomes: list[object] = []
+        self.client().lookup(ALICE).addBoth(outcomes.append)
+        (outcome,) = outcomes
+        if isinstance(outcome, Failure):
+            outcome.trap(Contradiction)
+            assert outcome.value.evidence is not None
+            self.assertTrue(judge(self.config.realms[0], outcome.value.evidence, self.realm.now).proven)
+            said, outcome = str(outcome.value), self.look()
+        else:
+            said = " ".join(outcome.notes)
+        self.assertEqual(outcome.realm.keyserver_auth, self.honest.realm.keyserver_auth)
+        self.assertEqual(len(outcome.changes), len(self.honest.changes))
         for each in words:
-            self.assertIn(each, " ".join(result.notes))
+            self.assertIn(each, said)
 
     def test_a_head_that_nobody_has_signed(self) -> None:
         self.tells(self.forged([]))
@@ -105,6 +119,16 @@ class Attacks(FollowingCase):
         signers = self.realm.epochs[self.realm.announcing[-1] - 1].signers
         self.tells(self.forged([*signers, *self.realm.verifiers], epoch=self.realm.announcing[-1]))
         self.stays("has two heads")
+
+    def test_two_heads_for_one_epoch_are_evidence(self) -> None:
+        signers = self.realm.epochs[self.realm.announcing[-1] - 1].signers
+        self.tells(self.forged([*signers, *self.realm.verifiers], epoch=self.realm.announcing[-1]))
+        self.realm.now += 24 * 3600
+        self.realm.close_epoch()
+        found = self.failureResultOf(self.client().lookup(ALICE), Contradiction).value
+        self.assertEqual(found.step, "memory")
+        self.assertIn(found.evidence.rule, ("two_heads", "broken_chain"))
+        self.assertIn(found.path, str(found))
 
     def test_a_head_that_announces_nothing(self) -> None:
         self.tells(self.forged([*self.realm.signers, *self.realm.verifiers], AuthorizationPolicy()))

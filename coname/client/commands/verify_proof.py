@@ -80,7 +80,10 @@ def verify_proof(
         stored = parse_proof(data)
         now = environment_of(ctx).now() if moment is None else moment
         lineage = _lineage(target.realm, stored, state_folder or places.state_folder())
-        report.result(judged(target.realm, lineage, address, target.address, stored.proof, now))
+        result = judged(target.realm, lineage, address, target.address, stored.proof, now)
+        if lineage is not None:
+            lineage.check_head(result.verified.head)
+        report.result(result)
 
 
 def _lineage(realm: RealmConfig, stored: Stored, folder: Path) -> Lineage | None:
