@@ -212,6 +212,10 @@ class FormTests(SamlCase):
         bomb = b'<!DOCTYPE a [<!ENTITY x "ha"><!ENTITY y "&x;&x;&x;&x;">]><a>&y;</a>'
         self.refuse_bytes(bomb, "has a DTD, which is refused")
 
+    def test_entities_in_an_attribute(self) -> None:
+        """Parsers expand those even where they leave others alone."""
+        self.refuse_bytes(b"""<!DOCTYPE a [<!ENTITY x "1234567890">]><a b="&x;&x;"/>""", "has a DTD")
+
     def test_file_of_this_machine(self) -> None:
         self.refuse_bytes(b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>', "has a DTD")
 
@@ -219,8 +223,10 @@ class FormTests(SamlCase):
         self.refuse_bytes(b'<!DOCTYPE a SYSTEM "http://127.0.0.1:1/x.dtd"><a/>', "has a DTD")
 
     def test_other_encodings(self) -> None:
-        self.refuse_bytes("<?xml version='1.0' encoding='utf-16'?><a/>".encode("utf-16"), "UTF-8 is expected")
-        self.refuse_bytes(b"<?xml version='1.0' encoding='utf-7'?><a/>", "is in utf-7; UTF-8 is expected")
+        self.refuse_bytes("<?xml version='1.0' encoding='utf-16'?><a/>".encode("utf-16"), "is not XML in UTF-8")
+        self.refuse_bytes(
+            b"<?xml version='1.0' encoding='utf-7'?>+ADwAIQ-DOCTYPE a+AD4APA-a/+AD4-", "is not XML in UTF-8"
+        )
 
     def test_processing_instruction(self) -> None:
         self.refuse_bytes(b"<a><?php echo ?></a>", "a comment, a processing instruction or an entity")
