@@ -151,8 +151,8 @@ class Lineage:
         if latest < self.since:
             raise ProofInvalid(
                 rollover.STEP,
-                f"the replicas in the configuration sign after epoch {self.since} (keyserver_auth_since), and the newest "
-                f"epoch that is answered for is {latest}: one of the two is wrong",
+                f"the replicas in the configuration sign after epoch {self.since} (keyserver_auth_since), and the "
+                f"newest epoch that is answered for is {latest}: one of the two is wrong",
             )
 
     def knows(self, policy: AuthorizationPolicy) -> bool:
