@@ -81,6 +81,25 @@ class Lookups(Comparison):
                 verified = self.same(realm.config(), user, realm.answer(user).SerializeToString())
                 self.assertIsInstance(verified, dict)
 
+    def test_realms_of_other_domains(self) -> None:
+        data = REALMS[0].answer(USERS[0]).SerializeToString()
+        for domains in (
+            ["*.land"],
+            ["*.wonder.land"],
+            ["elsewhere.org", "WONDER.land."],
+            [],
+            ["b@d", "wonder.land"],
+            ["*"],
+        ):
+            config = REALMS[0].config()
+            del config.domains[:]
+            config.domains.extend(domains)
+            self.same(config, USERS[0], data)
+        below = REALMS[0].config()
+        below.domains[:] = ["*.wonder.land", "*.b.wonder.land"]
+        for user in ("alice@a.wonder.land", "alice@wonder.land", "alice@notwonder.land"):
+            self.same(below, user, data)
+
     def test_expired(self) -> None:
         for later in (3599, 3600, 3601):
             self.same(REALMS[0].config(), USERS[0], REALMS[0].answer(USERS[0]).SerializeToString(), ISSUED + later)
@@ -144,7 +163,7 @@ def _answers(realm: Realm, user: str, kept: dict[tuple[int, str], LookupProof] =
 SCHEMAS: dict[str, type[Message]] = {
     name: getattr(client_pb2, name)
     for name in ("LookupProof", "Entry", "Profile", "EpochHead", "AuthorizationPolicy", "SignedEntryUpdate",
-                 "UpdateRequest", "TimestampedEpochHead", "QuorumExpr", "PublicKey", "Timestamp", "EmailProof")
+                 "SignedEpochHead", "TimestampedEpochHead", "QuorumExpr", "PublicKey", "Timestamp", "TreeProof")
 }  # fmt: skip
 
 _VARINT = st.integers(0, 2**64 - 1).map(lambda number: _varint(number))

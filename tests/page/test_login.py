@@ -68,7 +68,7 @@ class Login(LoginCase):
         self.to_the_provider(page, ALICE)
         self.log_in(page, ALICE)
         said = self.published(page)
-        self.assertIn("Shown that the address is yours", said)
+        self.assertIn("Logged in with your organisation", said)
         self.assertIn(ALICE, said)
         self.assertEqual(page.evaluate("sessionStorage.length"), 0)
         self.looks_well(page, "registered by a login")

@@ -23,7 +23,12 @@ const LOGIN_AGAIN = ["registration_expired", "registration_needed", "registratio
 const LOOKS = 20;
 const PAUSE = 3000;
 
-const STEPS = { signed: "Signed in this browser", proved: "Shown that the address is yours", sent: "Sent to the directory", ratified: "Ratified: the signers vouch for an epoch with it" };
+/** What each step is called, while it is being done and once it is. */
+const STEPS = {
+  signed: ["Signing in this browser", "Signed in this browser"],
+  proved: ["Logging in with your organisation", "Logged in with your organisation"],
+  ratified: ["Sent; waiting until the signers vouch for an epoch that has it", "Ratified: the signers vouch for an epoch that has it"],
+};
 
 export class Publishing {
   /** @param {import("./owner_view.js").OwnerView} view @param {Identity} identity with the update on its way @param {boolean} copySaved */
@@ -35,7 +40,8 @@ export class Publishing {
     this.outcome = h("div", {});
     this.element = h("div", {}, h("h2", {}, `Publishing for ${identity.address}`), this.steps, this.outcome);
     /** @type {(keyof typeof STEPS)[]} */
-    this.plan = this.registering ? ["signed", "proved", "sent", "ratified"] : ["signed", "sent", "ratified"];
+    this.plan = this.registering ? ["signed", "proved", "ratified"] : ["signed", "ratified"];
+    this.now = 0;
     this.#progress("signed");
   }
 
@@ -47,15 +53,21 @@ export class Publishing {
     return newEntry(this.pending).version === 0n;
   }
 
-  /** Show `now` as what is being done; all before it are done. @param {keyof typeof STEPS | "done"} now */
-  #progress(now) {
-    const place = now === "done" ? this.plan.length : this.plan.indexOf(now);
-    const items = this.plan.map((step, each) => {
-      const sign = each < place ? mark("good") : each === place ? h("span", { class: "mark busy", "aria-hidden": "true" }) : mark("neutral");
-      return h("li", each === place ? { "aria-current": "step" } : {}, sign, STEPS[step]);
+  /** Show `step` as what is being done; all before it are done. @param {keyof typeof STEPS | "done"} step */
+  #progress(step) {
+    this.now = step === "done" ? this.plan.length : this.plan.indexOf(step);
+    this.#draw(h("span", { class: "mark busy", "aria-hidden": "true" }));
+    if (step !== "done") announce(`${STEPS[step][0]}…`);
+  }
+
+  /** @param {HTMLElement} sign beside the step that is being done, or failed */
+  #draw(sign) {
+    const items = this.plan.map((step, place) => {
+      if (place < this.now) return h("li", {}, mark("good"), STEPS[step][1]);
+      const current = place === this.now;
+      return h("li", current ? { "aria-current": "step" } : {}, current ? sign : mark("neutral"), STEPS[step][0]);
     });
     this.steps.replaceChildren(...items);
-    if (now !== "done") announce(`${STEPS[now]}…`);
   }
 
   /** Keep the change, find out which proof is asked for, and go for it. */
@@ -106,11 +118,9 @@ export class Publishing {
 
   /** @param {import("../verify/types.d.ts").EmailProof | null} [email_proof] what the login gave */
   async send(email_proof = null) {
-    this.#progress("sent");
+    this.#progress("ratified");
     try {
-      const sent = this.view.directory.update(this.identity.address, { ...this.pending, email_proof });
-      this.#progress("ratified");
-      await this.#done(await sent);
+      await this.#done(await this.view.directory.update(this.identity.address, { ...this.pending, email_proof }));
     } catch (error) {
       if (maybe(error)) await this.#lookForIt(error);
       else this.failed(error);
@@ -150,6 +160,8 @@ export class Publishing {
   /** @param {unknown} error */
   failed(error) {
     const login = error instanceof Refusal && LOGIN_AGAIN.includes(error.code);
+    if (login && this.plan.includes("proved")) this.now = this.plan.indexOf("proved");
+    this.#draw(mark("bad"));
     const again = h("button", { type: "button", onclick: () => void this.start() }, login ? "Log in again" : "Try again");
     const look = h("button", { type: "button", class: "quiet", onclick: () => void this.view.begin(this.identity.address) }, "See what is there now");
     this.outcome.replaceChildren(errorCard(error), h("div", { class: "actions" }, again, look));

@@ -82,21 +82,25 @@ function canonicalLocal(local) {
 }
 
 /**
- * Whether a list of domains has `domain`; both are brought into canonical form, where they have one.
+ * Whether `domain` is among `patterns`: `example.com` is itself, and `*.example.com` every domain below it. All are brought
+ * into canonical form, where they have one.
  *
- * @param {string[]} domains @param {string} domain @returns {boolean}
+ * @param {string[]} patterns @param {string} domain @returns {boolean}
  */
-export function among(domains, domain) {
-  const wanted = canonicalOrNull(domain);
-  if (wanted === null) return domains.includes(domain);
-  return domains.some((listed) => canonicalOrNull(listed) === wanted);
+export function among(patterns, domain) {
+  try {
+    const wanted = canonicalDomain(domain);
+    return patterns.some((pattern) => matches(wanted, pattern));
+  } catch (error) {
+    if (!(error instanceof InvalidRequest)) throw error;
+    return patterns.includes(domain);
+  }
 }
 
-/** @param {string} domain */
-function canonicalOrNull(domain) {
-  try {
-    return canonicalDomain(domain);
-  } catch {
-    return null;
-  }
+/** @param {string} domain in canonical form @param {string} pattern */
+function matches(domain, pattern) {
+  if (!pattern.startsWith("*.")) return canonicalDomain(pattern) === domain;
+  const above = canonicalDomain(pattern.slice(2));
+  if (!above.includes(".")) throw new InvalidRequest(`${quoted(pattern)} has everybody's domains`);
+  return domain.endsWith(`.${above}`);
 }
