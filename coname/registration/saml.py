@@ -50,6 +50,7 @@ class SamlSettings:
     """How a realm is known to an identity provider.
 
     :ivar domains: whose addresses it may vouch for, as domains or ``*.`` and a domain, canonical.
+    :ivar called: what to call the identity provider before its metadata was asked for.
     :ivar entity_id: our name there. :ivar consumer: the address that responses are sent to.
     :ivar key: signs requests. :ivar certificate: with its public half.
     :ivar attribute: the name of the attribute with the e-mail address.
@@ -57,6 +58,7 @@ class SamlSettings:
     """
 
     domains: Sequence[str]
+    called: str
     entity_id: str
     consumer: str
     key: saml_request.SigningKey = field(repr=False)
@@ -83,8 +85,8 @@ class SamlChecker:
         self._skew = skew
 
     def offer(self, domain: str) -> Sequence[Mapping[str, str]]:
-        """See `IProofChecker`."""
-        return [{"login": LOGIN}]
+        """See `IProofChecker`: who is asked, and where a login begins."""
+        return [{"issuer": self.settings.called, "login": LOGIN}]
 
     def takes(self, presented: Presented) -> bool:
         """See `IProofChecker`."""

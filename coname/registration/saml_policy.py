@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -32,6 +33,7 @@ def saml_checker(config: EmailProofBySAML, reactor: Any, folder: Path, skew: flo
     pair = config.service_provider_tls.certificates[0]
     settings = SamlSettings(
         domains=tuple(config.allowed_domains),
+        called=config.idp_entity_id or urlsplit(config.idp_metadata_url).netloc or config.idp_metadata_file,
         entity_id=config.entity_id or config.consumer_service_url,
         consumer=config.consumer_service_url,
         key=read_key(folder / pair.key_id),

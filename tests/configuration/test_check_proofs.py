@@ -116,7 +116,7 @@ class SamlPolicyTests(PolicyCase):
 
     def test_good(self) -> None:
         checker = self.check_good(SamlChecker)
-        self.assertEqual(checker.settings.entity_id, idp.CONSUMER)
+        self.assertEqual((checker.settings.entity_id, checker.settings.called), (idp.CONSUMER, "idp.xml"))
         self.assertEqual((checker.settings.attribute, checker.settings.validity), ("EmailAddress", 600.0))
 
     def test_no_domains(self) -> None:

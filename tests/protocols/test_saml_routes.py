@@ -19,7 +19,7 @@ from coname.protocols.saml_routes import saml_routes
 from coname.registration import saml_request
 from coname.registration.saml import SamlChecker
 from coname.registration.saml_login import SamlLogins
-from tests.protocols.wire import Server, request
+from tests.protocols.wire import Connection, Server, request
 from tests.registration import saml_responses as idp
 from tests.registration.saml_case import SamlCase
 
@@ -61,9 +61,13 @@ class SamlRoutesCase(SamlCase):
         super().setUp()
         self.wall = Clock()
         self.wall.advance(idp.NOW)
+        self.connection = self.replica()
+
+    def replica(self) -> Connection:
+        """A connection to one more front of the realm."""
         logins = SamlLogins(self.choose, b"k" * 32, self.wall.seconds)
         routes = saml_routes(logins, lambda domain: self.choose(domain).describe(self.wall.seconds()), [CONSUMER])
-        self.connection = Server(routes, body_bytes=256 * 1024).connect()
+        return Server(routes, body_bytes=256 * 1024).connect()
 
     def choose(self, domain: str) -> SamlChecker:
         if domain not in ("", "example.com"):
@@ -135,6 +139,12 @@ class ArrivalTests(SamlRoutesCase):
         self.assertEqual(answer.outcome, {"nonce": NONCE, "domain": "example.com", "saml_response": "PHg+"})
         self.assertIn("default-src 'none'", answer.headers["Content-Security-Policy"])
         self.assertIn("Max-Age=0", answer.headers["Set-Cookie"])
+
+    def test_at_another_replica(self) -> None:
+        departure = self.depart()
+        self.connection = self.replica()
+        answer = self.arrive(departure.query["RelayState"], departure.cookie)
+        self.assertEqual(answer.outcome["saml_response"], "PHg+")
 
     def test_to_a_program(self) -> None:
         departure = self.depart(port="4000", state="s" * 16)

@@ -37,6 +37,7 @@ class SamlCase(SynchronousTestCase):
         self.clock = Clock()
         self.settings = SamlSettings(
             domains=["example.com"],
+            called="idp.example.com",
             entity_id=idp.AUDIENCE,
             consumer=idp.CONSUMER,
             key=idp.stranger().key,

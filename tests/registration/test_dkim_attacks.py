@@ -5,9 +5,12 @@ from __future__ import annotations
 import base64
 import time
 
+from twisted.internet.defer import Deferred
+
+from coname.messages.client_pb2 import EmailProof
 from coname.registration import dkim, dkim_mail
-from coname.registration.dkim import VALIDITY
-from coname.registration.proof import CLOCK_SKEW
+from coname.registration.dkim import VALIDITY, DkimChecker
+from coname.registration.proof import CLOCK_SKEW, Presented
 from tests.registration import dkim_mails as mails
 from tests.registration.dkim_case import DkimCase
 
@@ -334,6 +337,22 @@ class KeyTests(DkimCase):
         self.records.clear()
         second = mails.signature(mails.mail(), tags={"s": "second"})
         self.refuse(second + mails.signed(), "try again later", "unavailable")
+
+    def test_keys_are_asked_for_at_the_same_time(self) -> None:
+        answers: dict[str, Deferred[list[bytes]]] = {}
+
+        async def look_up(name: str) -> list[bytes]:
+            return await answers.setdefault(name, Deferred())
+
+        checker = DkimChecker([mails.DOMAIN], mails.TO, mails.PREFIX, look_up)
+        second = mails.signature(mails.mail(), tags={"s": "second"})
+        presented = Presented(EmailProof(dkim_proof=second + mails.signed()))
+        proving = Deferred.fromCoroutine(checker.check(presented, mails.ADDRESS, mails.ENTRY, mails.NOW))
+        self.assertEqual(sorted(answers), [mails.KEY_NAME, "second._domainkey.example.com"])
+        answers[mails.KEY_NAME].callback([mails.record(mails.rsa_key())])
+        self.assertNoResult(proving)
+        answers["second._domainkey.example.com"].callback([])
+        self.assertEqual(self.successResultOf(proving).address, mails.ADDRESS)
 
     def test_another_key(self) -> None:
         self.refuse_record(mails.record(mails.rsa_key(3072)), "does not verify")

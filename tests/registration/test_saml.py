@@ -27,6 +27,9 @@ class GoodResponseTests(SamlCase):
     def test_interface(self) -> None:
         verifyObject(IProofChecker, self.checker)
 
+    def test_what_the_front_shows(self) -> None:
+        self.assertEqual(self.checker.offer("example.com"), [{"issuer": "idp.example.com", "login": "/saml"}])
+
     def test_what_it_proves(self) -> None:
         proved = self.prove(idp.signed())
         self.assertEqual((proved.address, proved.kind, proved.bound), (idp.ADDRESS, "saml", True))

@@ -63,6 +63,7 @@ class SamlifyTests(TestCase):
     def make_checker(self, reactor: Any, audience: str) -> SamlChecker:
         settings = SamlSettings(
             domains=["example.com"],
+            called="idp.example.com",
             entity_id=audience,
             consumer=idp.CONSUMER,
             key=self.own.key,

@@ -22,6 +22,7 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from tests.needs import needs_node_modules
+from tests.ports import free_ports
 from tests.registration import dkim_mails, saml_responses
 from tests.registration.certificates import authority, client_key
 from tests.registration.dns import DnsServer
@@ -138,6 +139,8 @@ class CertificateTests(ProofCase):
         super().setUp()
         self.list = Path(self.file("revoked.pem", authority().revocations(begins=-1e9, ends=1e9)))
         self.certificate = authority().issue(begins=-1e9, ends=1e9)
+        self.shown_at = f"127.0.0.1:{free_ports()}"
+        self.keyserver.configure(client_cert_addr=self.shown_at)
         self.start(
             email_proof_by_client_cert={
                 "allowed_domains": ["example.com"],
@@ -166,6 +169,15 @@ class CertificateTests(ProofCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         await self.check_registered(ALICE)
         self.check_log(f"{ALICE} is registered from epoch", "client_certificate of 'CN=people of example.com'")
+
+    async def test_certificate_over_grpc(self) -> None:
+        self.show_certificate()
+        content = json.loads(self.keyserver.client_config.read_text())
+        content["realms"][0]["addr"] = self.shown_at
+        self.keyserver.client_config.write_text(json.dumps(content))
+        done = await self.coname("register", ALICE, "--key", f"ssh={self.key}", "--no-browser")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        await self.check_registered(ALICE)
 
     async def test_somebody_elses_address(self) -> None:
         self.show_certificate()
