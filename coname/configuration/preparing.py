@@ -188,11 +188,14 @@ def describe(realm: str, replica: pb.Replica) -> bytes:
 
 
 def read_description(path: Path) -> tuple[str, pb.Replica]:
-    """The realm and the replica that the file `path` describes.
+    """The realm and the replica that the file `path` describes; it may also be the configuration of one of the realm's
+    first replicas, which joins anew.
 
     :raises Misconfigured: it is no description, or not a whole one.
     """
     document = documents.read(path)
+    if "keyserver_config" in document:
+        return _first_replica(path, document)
     if document.get("format") != DESCRIPTION_FORMAT:
         raise Misconfigured([f"{path}: not a {DESCRIPTION_FORMAT!r}; `coname cluster prepare` makes one"])
     findings, replica = Findings(str(path)), pb.Replica()
@@ -203,6 +206,16 @@ def read_description(path: Path) -> tuple[str, pb.Replica]:
         pass
     findings.raise_mistakes()
     return str(document.get("realm") or ""), replica
+
+
+def _first_replica(path: Path, document: dict[str, Any]) -> tuple[str, pb.Replica]:
+    findings, config = Findings(), pb.ReplicaConfig()
+    fill(config, document, findings)
+    findings.raise_mistakes()
+    for replica in config.keyserver_config.initial_replicas:
+        if replica.id == config.replica_id:
+            return config.keyserver_config.realm, replica
+    raise Misconfigured([f"{path}: not one of its initial_replicas; the file {DESCRIPTION_FILE} beside it is expected"])
 
 
 def _document(message: Any) -> dict[str, Any]:

@@ -31,7 +31,8 @@ TRIES = 15
 @config_option
 @json_option
 def add(description: Path, learner: bool, no_wait: bool, config: Path, as_json: bool) -> None:
-    """Let the new replica join that DESCRIPTION describes: the replica.json that `coname cluster prepare` made.
+    """Let the new replica join that DESCRIPTION describes: the replica.json that `coname cluster prepare` made. For one
+    that joins anew, and was among the first, it is its config.json.
 
     It gets the log, or a copy of the database; once it has caught up, the next epoch's head announces that it signs,
     and from the one after that on it does. Start it before or after. Interrupted, all of it goes on.

@@ -105,6 +105,17 @@ class PreparingTests(SynchronousTestCase):
         with self.assertRaises(Misconfigured):
             prepare(self.target, wanted, certificates.utc_now())
 
+    def test_the_configuration_of_one_of_the_first_describes_it(self) -> None:
+        message = load_replica(self.model).message
+        self.assertEqual(read_description(self.model), ("example", message.keyserver_config.initial_replicas[0]))
+
+    def test_that_of_a_later_one_does_not(self) -> None:
+        with self.assertRaises(Misconfigured) as refused:
+            read_description(self.prepare().config)
+        self.assertIn("replica.json", str(refused.exception))
+
     def test_a_description_that_is_none(self) -> None:
+        path = self.folder / "description"
+        path.write_text('{"format": "another"}')
         with self.assertRaises(Misconfigured):
-            read_description(self.model)
+            read_description(path)

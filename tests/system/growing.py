@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 import subprocess
 import threading
 import time
@@ -95,8 +96,18 @@ class GrowingRealm:
         return self.replicas[number]
 
     def add(self, number: int, at: int, *words: str) -> str:
-        description = str(self.replicas[number].folder / "replica.json")
+        folder = self.replicas[number].folder
+        described = folder / "replica.json"
+        description = str(described if described.exists() else folder / "config.json")
         return self.command("add", description, "--config", str(self.replicas[at].config), *words)
+
+    def empty(self, number: int) -> None:
+        """Of a replica that was removed: let it join anew, with the keys that it has."""
+        replica = self.replicas[number]
+        for folder in replica.folder.glob("database*"):
+            shutil.rmtree(folder)
+        content = json.loads(replica.config.read_text())
+        replica.config.write_text(json.dumps(content | {"joining": True}))
 
     def remove(self, number: int, at: int, *words: str) -> str:
         return self.command("remove", self.id(number), "--config", str(self.replicas[at].config), *words)
