@@ -84,6 +84,7 @@ def document() -> Schema:
             "/registration": {"get": _registration()},
             "/status": _rotation("status"),
             "/lb": _rotation("loadBalancer"),
+            "/realm.json": {"get": _realm()},
             "/openapi.json": {"get": _itself()},
         },
         "components": {"schemas": _schemas()},
@@ -165,6 +166,14 @@ def _rotation(name: str) -> Schema:
         "responses": {"200": {"description": "In rotation."}, "404": {"description": "Out of rotation."}},
     }
     return {"get": get, "head": head}
+
+
+def _realm() -> Schema:
+    answer = {
+        "description": "A client's configuration of this realm, for the page.",
+        "content": _json({"type": "object"}),
+    }
+    return {"operationId": "realm", "summary": "Who has to sign, as this server says", "responses": {"200": answer}}
 
 
 def _itself() -> Schema:

@@ -22,6 +22,7 @@ TESTED = {
     "docs/howto/cluster.md": (),
     "docs/howto/change-replicas.md": (),
     "docs/howto/gnupg.md": ("curl",),
+    "docs/howto/page.md": ("curl",),
     "docs/howto/oidc.md": (),
     "docs/howto/dkim.md": ("curl",),
     "docs/howto/client-certificates.md": ("curl", "openssl"),
@@ -83,6 +84,9 @@ class Sessions(SynchronousTestCase):
 
     def test_gnupg(self) -> None:
         self.check("docs/howto/gnupg.md")
+
+    def test_page(self) -> None:
+        self.check("docs/howto/page.md")
 
     def test_cluster(self) -> None:
         self.check("docs/howto/cluster.md")
