@@ -11,6 +11,7 @@ from coname.core.signatures import SigningKey
 from coname.core.times import timestamp
 from coname.core.transcripts import signed_bytes
 from coname.core.types import Epoch
+from coname.errors import ConameError
 from coname.keyserver import membership, tables
 from coname.keyserver.proposals import new_uid
 from coname.messages.client_pb2 import SignedEpochHead
@@ -35,7 +36,8 @@ class ChangingWorld(World):
         return Epoch(self.replica.state.ratified_epoch)
 
     def propose(self, step: KeyserverStep) -> None:
-        self.log.propose(LogEntry(steps=[step]).SerializeToString())
+        proposed = self.log.propose(LogEntry(steps=[step]).SerializeToString())
+        proposed.addErrback(lambda failure: failure.trap(ConameError) and None)  # a store that has failed
         self.settle()
 
     def change(self, change: ReplicaChange) -> Deferred[None]:
