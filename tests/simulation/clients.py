@@ -213,7 +213,6 @@ class _Asking:
         if not isinstance(error, UpdateInvalid):
             raise Violation(f"replica {host.id} refuses an update: {error!r}") from error
         self._write.refused, self._write.ended = True, self._simulation.clock.seconds()
-        self._write.unknown = "nothing is registered" in str(error)
         self._client.learnt(self._user, self._write.content[0])
         self._finish()
 

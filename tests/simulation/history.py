@@ -11,10 +11,9 @@ is linearizable if these orders agree with each other and with real time, which 
 5. a refusal for the version has its reason: a write of that version or a later one, begun before the refusal;
 6. one client that asks one replica (in one life of it) is never answered from an earlier epoch than before.
 
-What this cannot see, and what is not promised: a replica that lags may refuse the next version of a user that it has
-not heard of yet, which 5 lets pass. It answers from an earlier epoch, so a lookup may miss a write that was
+What is not promised: a replica that lags answers from an earlier epoch, so a lookup may miss a write that was
 acknowledged before it began; the answer says which epoch it is of, and is held to that epoch: lookups are linearizable
-in the order of epochs, updates in real time.
+in the order of epochs, updates and their refusals in real time.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ class Write:
     """A registration or an update, all attempts at it taken together.
 
     :ivar ended: when its client was answered; None: never. :ivar epoch: that its answer is for; 0: it has none.
-    :ivar refused: for its version; :ivar unknown: by a replica that knew nothing of the user.
+    :ivar refused: for its version.
     """
 
     user: str
@@ -42,7 +41,6 @@ class Write:
     ended: float | None = None
     epoch: int = 0
     refused: bool = False
-    unknown: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,8 +136,7 @@ def _check_refusals(writes: list[Write]) -> None:
 def _explained(refused: Write, writes: Iterable[Write]) -> bool:
     ended = refused.ended or 0.0
     return any(
-        other is not refused and other.begun <= ended and (other.content[0] >= refused.content[0] or refused.unknown)
-        for other in writes
+        other is not refused and other.begun <= ended and other.content[0] >= refused.content[0] for other in writes
     )
 
 

@@ -1,13 +1,14 @@
 """Who looks after the machines: adds replicas, promotes and removes them, and replaces a machine that is lost.
 
-One thing at a time, as somebody would by ``coname cluster``, and patiently: what does not come about is left, and
-something else is tried. What is asked for is what that command asks for, at any replica; the rest the replicas do
-themselves. A machine is switched off once it is no replica any more, and its disks are emptied before it is used again.
+Mostly one thing at a time, as somebody would by ``coname cluster``; what does not come about is left, and something
+else is tried. What is asked for is what that command asks for, at any replica; the rest the replicas do themselves. A
+machine is switched off once it is no replica any more, and its disks are emptied before it is used again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -30,6 +31,9 @@ PATIENCE = 8.0
 ANSWERED_WITHIN = 2.0
 """Seconds, before another replica is asked."""
 
+IMPATIENCE = 0.2
+"""How probable it is that the next thing is wanted before one has come about."""
+
 MOST = 9
 """Machines at a time."""
 
@@ -37,13 +41,14 @@ MOST = 9
 class Operator:
     """See the module.
 
-    :ivar busy: whether something is under way.
+    :ivar under_way: how many things are. :ivar held: whether nothing new is to be begun.
     """
 
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
         self._chance = simulation.chance
-        self.busy = False
+        self.under_way = 0
+        self.held = False
         if simulation.story.change_every:
             self.do(self._work)
 
@@ -68,11 +73,23 @@ class Operator:
     async def _work(self) -> None:
         while not self._simulation.healed:
             await self.pause(2 * self._simulation.story.change_every * self._chance.random())
-            if not self.busy and not self._simulation.healed:
-                self.busy = True
-                what = self._chance.choice([self._add, self._add, self._promote, self._remove, self._hand_over])
-                await what()
-                self.busy = False
+            if self.held or self._simulation.healed:
+                continue
+            self.under_way += 1
+            what = self._chance.choice([self._add, self._add, self._promote, self._remove, self._hand_over])
+            if self._chance.random() < IMPATIENCE:
+                self.do(partial(self._finish, what))
+            else:
+                await self._finish(what)
+
+    async def _finish(self, what: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        await what()
+        self.under_way -= 1
+
+    @property
+    def busy(self) -> bool:
+        """Whether anybody waits for something."""
+        return self.under_way > 0 or self.held
 
     # how things stand
 

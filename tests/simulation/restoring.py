@@ -39,12 +39,12 @@ class Restoring:
         backup = host.disks.copy()
         self._simulation.say(f"{host.id} is backed up")
         await operator.pause(self._chance.random() * story.seconds / 3)
-        await operator.until(lambda: not operator.busy)
-        operator.busy = True
+        operator.held = True
+        await operator.until(lambda: not operator.under_way)
         await self._calm()
         if self._may_be_lost(host):
             await self._put_back(host, backup)
-        operator.busy = False
+        operator.held = False
 
     async def _calm(self) -> None:
         simulation, operator = self._simulation, self._simulation.operator

@@ -21,7 +21,7 @@ from unittest.mock import patch
 
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 
-from coname.messages.client_pb2 import LookupRequest
+from coname.messages.client_pb2 import LookupProof, LookupRequest
 from coname.replication import raft_log
 from coname.replication.raft import Core, IRaftStorage, Ready, Settings
 from tests.replication.raft.invariants import Violation
@@ -203,9 +203,8 @@ class Simulation:
         epoch = max(write.epoch for write in last)
         self._wait(end, f"not everybody has epoch {epoch}", lambda: self._all_have(epoch))
         self._wait(end, "a verifier stays behind", lambda: all(one.verified >= epoch for one in self.verifiers))
-        for host in self._members:
-            for user in range(self.story.users):
-                self._look_up(host, owner(user).user_id)
+        for user in range(self.story.users):
+            self._look_up_everywhere(owner(user).user_id, epoch)
 
     @property
     def _members(self) -> list[Host]:
@@ -231,10 +230,20 @@ class Simulation:
     def _has(self, host: Host, epoch: int) -> bool:
         return host.running and host.ready and host.replica.state.ratified_epoch >= epoch
 
-    def _look_up(self, host: Host, user_id: str) -> None:
-        answer = host.lookup(LookupRequest(user_id=user_id))
-        now = self.clock.seconds()
-        self.history.reads.append(Read(-1, host.id, user_id, answer.epoch, content_of(answer.entry), now, now))
+    def _look_up_everywhere(self, user_id: str, epoch: int) -> None:
+        """Every replica, learner or not, proves the same of an epoch."""
+        proofs: list[LookupProof] = []
+        for host in self._members:
+            answer = host.lookup(LookupRequest(user_id=user_id, epoch=epoch))
+            now, client = self.clock.seconds(), self.clients[0]
+            self.history.reads.append(Read(-1, host.id, user_id, answer.epoch, content_of(answer.entry), now, now))
+            client.follow(host.policy_changes(client.lineage.newest))
+            proof = LookupProof.FromString(answer.protobuf())
+            client.verify(user_id, proof)
+            proof.ClearField("ratifications")
+            proofs.append(proof)
+            if proof != proofs[0]:
+                raise Violation(f"replica {host.id} proves something else of {user_id} in epoch {epoch} than others")
 
     def _watched_core(self, settings: Settings, storage: IRaftStorage, applied: int, chance: random.Random) -> Core:
         """A core that shows what it asks for."""
