@@ -210,6 +210,30 @@ class LoginTests(TestCase):
         self.offered = [{"kind": "oidc", "login": "https://evil.example/"}]
         return self.assertFailure(self.prove(self.shown.append), RegistrationNeeded)
 
+    def test_another_front_where_the_first_does_not_answer(self) -> Deferred[Any]:
+        def ways(url: str, tls: object, domain: str) -> Any:
+            if "second" not in url:
+                raise Unreachable("away")
+            return self.offered
+
+        def show(address: str) -> None:
+            self.shown.append(address)
+            raise LoginRefused("enough")
+
+        self.patch(login, "ways", ways)
+        self.claim.realm.URLs.append("https://second.example.com")
+        refused = self.assertFailure(self.prove(show), LoginRefused)
+        return refused.addCallback(
+            lambda _: self.assertTrue(self.shown[0].startswith("https://second.example.com/oidc/login?"))
+        )
+
+    def test_no_front_that_answers(self) -> Deferred[Any]:
+        def ways(url: str, tls: object, domain: str) -> Any:
+            raise Unreachable("away")
+
+        self.patch(login, "ways", ways)
+        return self.assertFailure(self.prove(self.shown.append), Unreachable)
+
     def test_a_realm_without_a_front(self) -> Deferred[Any]:
         self.claim = Claim(ALICE, ENTRY, RealmConfig(RealmName="r"))
         return self.assertFailure(self.prove(self.shown.append), Misconfigured)

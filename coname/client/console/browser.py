@@ -6,6 +6,7 @@ import os
 import sys
 import webbrowser
 from threading import Thread
+from urllib.parse import parse_qsl, urlsplit
 
 import click
 
@@ -18,6 +19,11 @@ def show(address: str, open_window: bool) -> None:
     opening = open_window and _has_desktop()
     where = "A browser window opens; if none does, go to" if opening else "Go to"
     click.echo(f"{where} this address in a browser on this machine, and log in:\n\n{address}\n", err=True)
+    port = dict(parse_qsl(urlsplit(address).query)).get("port")
+    if port and os.environ.get("SSH_CONNECTION"):
+        click.echo(
+            f"A browser on yours does it too, with: ssh -L {port}:127.0.0.1:{port} and this machine's name", err=True
+        )
     if opening:
         # In a thread: some browsers are waited for until they end.
         Thread(target=webbrowser.open, args=(address,), daemon=True).start()
