@@ -115,7 +115,10 @@ def _verified(root: Element, signed: Element, location: str, keys: Sequence[Cert
     data, reasons = etree.tostring(root), []
     for key in keys:
         try:
-            result = XMLVerifier().verify(data, x509_cert=key, id_attribute="ID", expect_config=config)
+            # Not against the schema: it is checked here what there may be, and the schema lets no list of prefixes be.
+            result = XMLVerifier().verify(
+                data, x509_cert=key, id_attribute="ID", expect_config=config, validate_schema=False
+            )
         except _FAILURES as error:
             reasons.append(str(error))
             continue
@@ -129,20 +132,33 @@ def _verified(root: Element, signed: Element, location: str, keys: Sequence[Cert
 
 def _check_terms(signed: Element, signature: Element) -> tuple[SignatureMethod, DigestAlgorithm]:
     """Rule 2, and that the algorithms are ones that still prove something."""
-    info = only(signature, f"{DSIG}SignedInfo")
-    reference = only(info, f"{DSIG}Reference")
+    info, _ = _parts(signature, "SignedInfo", "SignatureValue", "KeyInfo")
+    canonical, method, reference = _parts(info, "CanonicalizationMethod", "SignatureMethod", "Reference")
+    transforms, digest, _ = _parts(reference, "Transforms", "DigestMethod", "DigestValue")
     id_, uri = signed.get("ID"), reference.get("URI")
     if not id_ or uri != f"#{id_}":
         raise RegistrationRefused(f"the signature in the {local(signed.tag)} is over {uri!r}, not over what it is in")
-    transforms = reference.find(f"{DSIG}Transforms")
-    found = [] if transforms is None else [each.get("Algorithm") for each in transforms]
+    found = [each.get("Algorithm") for each in transforms]
     if found != [_ENVELOPED, _EXCLUSIVE]:
         raise RegistrationRefused(f"the signature has the transforms {found}; enveloped and exclusive c14n are taken")
-    canonical = only(info, f"{DSIG}CanonicalizationMethod").get("Algorithm")
-    if canonical != _EXCLUSIVE:
-        raise RegistrationRefused(f"the signature is over {canonical!r}; exclusive canonicalisation is taken")
-    method = only(info, f"{DSIG}SignatureMethod").get("Algorithm")
-    digest = only(reference, f"{DSIG}DigestMethod").get("Algorithm")
+    if canonical.get("Algorithm") != _EXCLUSIVE:
+        raise RegistrationRefused(
+            f"the signature is over {canonical.get('Algorithm')!r}; exclusive canonicalisation is taken"
+        )
+    return _algorithms(method.get("Algorithm"), digest.get("Algorithm"))
+
+
+def _parts(element: Element, *names: str) -> list[Element]:
+    """The children of `element`, which are these and no others, but for a KeyInfo."""
+    found = [child for child in element if child.tag != f"{DSIG}KeyInfo"]
+    wanted = [f"{DSIG}{name}" for name in names if name != "KeyInfo"]
+    if [child.tag for child in found] != wanted or (len(found) != len(element) and "KeyInfo" not in names):
+        held = ", ".join(local(child.tag) for child in element)
+        raise RegistrationRefused(f"the signature's {local(element.tag)} holds {held}; expected are {', '.join(names)}")
+    return found
+
+
+def _algorithms(method: str, digest: str) -> tuple[SignatureMethod, DigestAlgorithm]:
     for uri in (method, digest):
         if uri not in _METHODS and uri not in _DIGESTS:
             raise RegistrationRefused(f"the signature uses {uri!r}: RSA or ECDSA with SHA-256, -384 or -512 is taken")

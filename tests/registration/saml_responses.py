@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm, SignatureMethod
-from signxml.signer import XMLSigner
+from signxml.signer import SignatureReference, XMLSigner
 
 from coname.core.hashes import entry_hash
 from coname.registration import saml_request
@@ -118,6 +118,13 @@ class _Signer(XMLSigner):
     def check_deprecated_methods(self) -> None:
         pass
 
+    def _build_transforms_for_reference(self, *, transforms_node: Any, reference: Any, **how: Any) -> None:
+        """In an enveloped signature, the library forgets to say which prefixes it has used."""
+        super()._build_transforms_for_reference(transforms_node=transforms_node, reference=reference, **how)
+        if reference.inclusive_ns_prefixes:
+            place = "{http://www.w3.org/2001/10/xml-exc-c14n#}InclusiveNamespaces"
+            etree.SubElement(transforms_node[-1], place, PrefixList=" ".join(reference.inclusive_ns_prefixes))
+
 
 def sign(
     root: Any,
@@ -126,13 +133,23 @@ def sign(
     method: SignatureMethod = SignatureMethod.RSA_SHA256,
     digest: DigestAlgorithm = DigestAlgorithm.SHA256,
     canonical: CanonicalizationMethod = CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0,
+    prefixes: list[str] | None = None,
 ) -> Any:
-    """`root` with a signature in the element at `path` (the root itself: ``.``)."""
+    """`root` with a signature in the element at `path` (the root itself: ``.``).
+
+    :param prefixes: of namespaces that count as used, as some providers have it.
+    """
     identity = provider() if identity is None else identity
     element = root if path == "." else root.find(path)
     signer = _Signer(signature_algorithm=method, digest_algorithm=digest, c14n_algorithm=canonical)
     cert = [identity.certificate.public_bytes(Encoding.PEM).decode()]
-    signed = signer.sign(element, key=identity.key, cert=cert, reference_uri=element.get("ID"), id_attribute="ID")
+    signed = signer.sign(
+        element,
+        key=identity.key,
+        cert=cert,
+        reference_uri=[SignatureReference(URI=f"#{element.get('ID')}", inclusive_ns_prefixes=prefixes)],
+        id_attribute="ID",
+    )
     signature = signed.find(SIGNATURE)
     signed.remove(signature)
     issuers = [place for place, child in enumerate(signed) if child.tag.endswith("Issuer")]

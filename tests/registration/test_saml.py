@@ -48,6 +48,10 @@ class GoodResponseTests(SamlCase):
         self.document = idp.metadata([other])
         self.prove(idp.text(idp.sign(idp.document(), identity=other, method=SignatureMethod.ECDSA_SHA256)))
 
+    def test_prefixes_that_count_as_used(self) -> None:
+        """Because of ``xsi:type="xs:string"``, which canonicalisation does not see."""
+        self.prove(idp.text(idp.sign(idp.document(), prefixes=["xs", "xsi"])))
+
     def test_second_key_of_the_metadata(self) -> None:
         self.document = idp.metadata([idp.stranger(), idp.provider()])
         self.prove(idp.signed())
