@@ -85,9 +85,10 @@ class Questions:
             try:
                 result = await self._ask(question, servers)
             except ConameError as error:
-                if _for_want_of_signatures(error) and await self._caught_up(question.realm, servers, error):
+                told = await self._still(question.realm, servers, error)
+                if told is None:
                     continue
-                best = await self._second_best(question, servers, best, error)
+                best = await self._second_best(question, servers, best, told)
                 break
             best, announced = await self._announced(question.realm, result)
             if question.epoch:
@@ -106,8 +107,9 @@ class Questions:
         try:
             return await self._send(question, servers, pending, email_proof)
         except QuorumUnmet as error:  # refused at the door: those whose signatures were asked for sign no more
-            if not await self._caught_up(question.realm, servers, error):
-                raise
+            told = await self._still(question.realm, servers, error)
+            if told is not None:
+                raise told from error
         return await self._send(question, servers, pending, email_proof)
 
     async def _send(
@@ -145,17 +147,16 @@ class Questions:
             lineage.check_begun(heard.value.epoch)
         return await self._remembered(question, lineage, replace(heard.value, notes=heard.passed), floor)
 
-    async def _caught_up(self, realm: RealmConfig, servers: Servers, error: ConameError) -> bool:
-        """Whether changes were followed that `error` may have been for want of."""
-        if self._follower.known(realm) is None:
-            return False
+    async def _still(self, realm: RealmConfig, servers: Servers, error: ConameError) -> ConameError | None:
+        """What to tell of `error`; None if it may have been for want of changes that are followed now."""
+        if not _for_want_of_signatures(error) or self._follower.known(realm) is None:
+            return error
         try:
-            return await self._follower.catch_up(realm, servers, thorough=True) > 0
+            return None if await self._follower.catch_up(realm, servers, thorough=True) else error
         except ConameError as failure:
             if isinstance(failure, ProofInvalid) and failure.step == STEP:
                 raise
-            because = f"changes of the replicas' policy could not be followed ({failure}); "
-            raise retold(error, f"{because}{error}") from failure
+            return retold(error, f"changes of the replicas' policy could not be followed ({failure}); {error}")
 
     async def _moved(self, realm: RealmConfig, servers: Servers, result: Result) -> tuple[list[str], bool]:
         """What went wrong in asking because `result` is older than the latest usually is, and whether the policy that

@@ -203,6 +203,26 @@ class FollowingWithVerifiers(FollowingCase):
         result = self.look()
         self.assertEqual(set(result.verified.signers), {k.key_id for k in [*self.realm.signers, *self.realm.verifiers]})
 
+    def test_while_the_next_change_waits_for_a_verifier_the_one_before_is_the_newest(self) -> None:
+        self.look()
+        number = self.realm.change([SigningKey.generate() for _ in range(3)])
+        self.look()
+        later = self.realm.change([SigningKey.generate() for _ in range(3)])
+        self.realm.unsigned.add(later)
+        ratified = self.realm.ratified
+
+        def without_verifiers(epoch: int):
+            found = ratified(epoch)
+            if epoch == later:
+                del found.ratifications[-self.verifiers :]
+            return found
+
+        self.realm.ratified = without_verifiers
+        self.assertEqual(self.look().epoch, number)
+        self.realm.ratified = ratified
+        self.realm.unsigned.clear()
+        self.assertEqual(self.look().epoch, later)
+
     def test_a_change_that_a_verifier_has_not_signed_is_not_followed(self) -> None:
         self.realm.replace_all()
         verifiers, self.realm.verifiers = self.realm.verifiers, []
