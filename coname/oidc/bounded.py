@@ -29,6 +29,7 @@ class BoundedEndpoint:
         """See `IStreamClientEndpoint`. Fires with the protocol that `protocolFactory` has made."""
         make: Any = WrappingFactory
         factory = make(protocolFactory)
+        factory.noisy = protocolFactory.noisy = False  # a line in the log for each connection says nothing
         factory.protocol = lambda wrapping, inner: _Bounded(wrapping, inner, self._most)
         connected: Deferred[Any] = self._endpoint.connect(factory)
         return connected.addCallback(lambda outer: outer.wrappedProtocol)

@@ -21,9 +21,8 @@ def show(address: str, open_window: bool) -> None:
     click.echo(f"{where} this address in a browser on this machine, and log in:\n\n{address}\n", err=True)
     port = dict(parse_qsl(urlsplit(address).query)).get("port")
     if port and os.environ.get("SSH_CONNECTION"):
-        click.echo(
-            f"A browser on yours does it too, with: ssh -L {port}:127.0.0.1:{port} and this machine's name", err=True
-        )
+        hint = f"ssh -L {port}:127.0.0.1:{port} HOST"
+        click.echo(f"For a browser on the machine that you sit at, forward the port first: {hint}\n", err=True)
     if opening:
         # In a thread: some browsers are waited for until they end.
         Thread(target=webbrowser.open, args=(address,), daemon=True).start()
