@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import time
 
 import dkim
@@ -109,6 +110,19 @@ class DkimpyTests(DkimCase):
         for canonicalisation in CANONICALISATIONS:
             self.records = {mails.KEY_NAME: [mails.record(mails.rsa_key())]}
             self.check_with(canonicalisation, body)
+
+    @given(st.lists(st.sampled_from(["a", " ", "\t", "\r\n ", "\r\n\t", "b=", "; b=x", ":"]), max_size=12))
+    @settings(max_examples=40, derandomize=True, deadline=None)
+    def test_headers(self, parts: list[str]) -> None:
+        """However a field is folded, and whatever is in it."""
+        value = re.sub(r"(\r\n[ \t]+)+(?=\r\n|$)", "", "x" + "".join(parts))  # no line of blanks only
+        message = mails.mail([*mails.fields(Date="Fri, 15 Jan 2027 07:58:01 +0000"), ("X-Odd", value), ("X-ODD", "2")])
+        names = [b"x-odd", b"from", b"to", b"subject", b"date", b"x-odd", b"x-odd"]
+        for canonicalisation in CANONICALISATIONS:
+            line = dkim.DKIM(message).sign(
+                b"mail", b"example.com", mails.pem(mails.rsa_key()), None, None, canonicalisation, names
+            )
+            self.prove(line + message, now=time.time())
 
     def test_ed25519(self) -> None:
         self.records[mails.KEY_NAME] = [mails.record(mails.ed25519_key())]
