@@ -7,6 +7,7 @@ Nothing is decompressed, so that a small answer stays small. A connection carrie
 from __future__ import annotations
 
 from collections.abc import Mapping
+from io import BytesIO
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urljoin
 
@@ -17,7 +18,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
 from twisted.internet.error import TimeoutError as ConnectTimeout
-from twisted.web.client import Agent, RequestTransmissionFailed, ResponseFailed, ResponseNeverReceived
+from twisted.web.client import Agent, FileBodyProducer, RequestTransmissionFailed, ResponseFailed, ResponseNeverReceived
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
@@ -47,6 +48,7 @@ _FAILURES = (
     ResponseFailed,
     ResponseNeverReceived,
     SSL.Error,
+    ValueError,  # a host that is no name, which Twisted finds only now
 )
 _MOVED = (301, 302, 303, 307, 308)
 
@@ -147,11 +149,7 @@ class _Endpoints:
 
 
 def _producer(body: bytes) -> Any:
-    from io import BytesIO
-
-    from twisted.web.client import FileBodyProducer
-
-    make: Any = FileBodyProducer
+    make: Any = FileBodyProducer  # Twisted's annotation asks for a cooperator
     return make(BytesIO(body)) if body else None
 
 

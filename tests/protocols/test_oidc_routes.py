@@ -378,6 +378,13 @@ class RefusedTests(FrontCase):
         self.failed(await self.arrive(await self.depart()), "registration_expired", "too old")
 
     @asynchronous
+    async def test_a_provider_that_sends_us_nowhere(self) -> None:
+        for nowhere in ("https://a..b/", "https://" + "a" * 300 + ".example/", "https://%00.example/"):
+            self.fake.description["token_endpoint"] = nowhere
+            self.begin()
+            self.failed(await self.arrive(await self.depart()), "unavailable", "cannot be reached")
+
+    @asynchronous
     async def test_a_provider_that_answers_with_a_page(self) -> None:
         self.fake.paths["/token"] = says(b"<html>")
         self.failed(await self.arrive(await self.depart()), "unavailable", "does not answer as it should")
