@@ -25,6 +25,7 @@ from zope.interface import implementer
 
 from coname.core import addresses
 from coname.core.hashes import entry_hash
+from coname.core.text import quoted
 from coname.errors import InvalidRequest, RegistrationExpired, RegistrationRefused
 from coname.registration.client_certificate_crl import RevocationList
 from coname.registration.proof import CLOCK_SKEW, IProofChecker, Presented, Proved, replay_id
@@ -113,7 +114,7 @@ class ClientCertificateChecker:
         try:
             PolicyBuilder().store(self._store).time(at).build_client_verifier().verify(certificate, [])
         except (VerificationError, ValueError) as error:
-            raise RegistrationRefused(f"the client certificate does not verify: {str(error)[:300]}") from error
+            raise RegistrationRefused(f"the client certificate does not verify: {quoted(str(error), 300)}") from error
         _check_key(certificate)
         _check_usage(certificate)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from cryptography.x509 import Certificate
 
 from coname.core import addresses
+from coname.core.text import quoted
 from coname.errors import InvalidRequest, RegistrationExpired, RegistrationRefused
 from coname.registration import saml_xml as xml
 from coname.registration.saml_signature import signed_assertion
@@ -102,7 +103,9 @@ def _check_status(root: Element) -> None:
     if code != SUCCESS:
         further = root.find(f"{PROTOCOL}Status/{PROTOCOL}StatusCode/{PROTOCOL}StatusCode")
         why = [code or "nothing", *([] if further is None else [str(further.get("Value"))])]
-        raise RegistrationRefused(f"the identity provider has not logged anybody in: it says {', '.join(why)[:300]}")
+        raise RegistrationRefused(
+            f"the identity provider has not logged anybody in: it says {quoted(', '.join(why), 300)}"
+        )
 
 
 def _check_issuer(issuer: Element | None, expected: Expected) -> None:

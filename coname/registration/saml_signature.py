@@ -23,6 +23,7 @@ from signxml.algorithms import DigestAlgorithm, SignatureMethod
 from signxml.exceptions import SignXMLException
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
+from coname.core.text import quoted
 from coname.errors import RegistrationRefused
 from coname.registration.saml_xml import ASSERTION, DSIG, PROTOCOL, Element, local, only
 
@@ -127,7 +128,7 @@ def _verified(root: Element, signed: Element, location: str, keys: Sequence[Cert
             raise RegistrationRefused(f"the signature in the {local(signed.tag)} is over something else")
         return found
     why = "; ".join(dict.fromkeys(reasons)) or "its metadata has no keys"
-    raise NotSigned(f"the {local(signed.tag)} is not signed by the identity provider: {why[:300]}")
+    raise NotSigned(f"the {local(signed.tag)} is not signed by the identity provider: {quoted(why, 300)}")
 
 
 def _check_terms(signed: Element, signature: Element) -> tuple[SignatureMethod, DigestAlgorithm]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from lxml import etree
 
+from coname.core.text import quoted as shown
 from coname.errors import RegistrationRefused
 
 Element = Any
@@ -49,7 +50,7 @@ def parse(what: str, data: bytes, most_elements: int = ELEMENTS, *, comments: bo
     try:
         root = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise RegistrationRefused(f"{what} is not XML in UTF-8: {error}") from error
+        raise RegistrationRefused(f"{what} is not XML in UTF-8: {shown(str(error), 200)}") from error
     if root.getroottree().docinfo.internalDTD is not None:
         raise RegistrationRefused(f"{what} has a DTD, which is refused")
     _check_nodes(what, root, most_elements)

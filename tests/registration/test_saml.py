@@ -132,8 +132,12 @@ class ContentTests(SamlCase):
             '<samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Responder"><samlp:StatusCode'
             ' Value="urn:oasis:names:tc:SAML:2.0:status:AuthnFailed"/></samlp:StatusCode>'
         )
-        self.refuse_parts("has not logged anybody in: it says urn:oasis:names:tc:SAML:2.0:status:Res", status=status)
+        self.refuse_parts("has not logged anybody in: it says 'urn:oasis:names:tc:SAML:2.0:status:Res", status=status)
         self.refuse_parts("it says nothing", status="")
+
+    def test_words_of_a_stranger_stay_on_one_line(self) -> None:
+        status = '<samlp:StatusCode Value="x&#10;alice@example.com is registered"/>'
+        self.refuse_parts(r"it says 'x\nalice@example.com is registered'", status=status)
 
     def test_confirmation_expired(self) -> None:
         self.prove(idp.signed(confirmed_until=f'NotOnOrAfter="{idp.at(-59)}"'))  # clocks may differ

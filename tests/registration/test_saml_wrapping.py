@@ -119,7 +119,7 @@ class WrappingTests(SamlCase):
     def test_assertion_exchanged(self) -> None:
         root = self.by_response
         root.find(VALUE).text = "ceo@example.com"
-        self.refuse_root(root, "the Response is not signed by the identity provider: Digest mismatch")
+        self.refuse_root(root, "the Response is not signed by the identity provider: 'Digest mismatch")
 
     def test_signed_assertion_in_another_envelope(self) -> None:
         """The envelope is not signed, and says nothing that counts."""
