@@ -32,7 +32,7 @@ VALUES: Any = st.recursive(
 EXPECTED = Expected("https://i.example", "coname", 600, 60)
 KEY = bytes(32)
 HERE = origin("https://i.example/")
-often = settings(derandomize=True, max_examples=200, deadline=None)
+often = settings(derandomize=True, max_examples=100, deadline=None)
 
 
 def part(value: object) -> str:
