@@ -133,7 +133,7 @@ class ContentTests(SamlCase):
             ' Value="urn:oasis:names:tc:SAML:2.0:status:AuthnFailed"/></samlp:StatusCode>'
         )
         self.refuse_parts("has not logged anybody in: it says 'urn:oasis:names:tc:SAML:2.0:status:Res", status=status)
-        self.refuse_parts("it says nothing", status="")
+        self.refuse_parts("it says 'nothing'", status="")
 
     def test_words_of_a_stranger_stay_on_one_line(self) -> None:
         status = '<samlp:StatusCode Value="x&#10;alice@example.com is registered"/>'
