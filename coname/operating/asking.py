@@ -54,7 +54,7 @@ class Cluster:
         self.asked = ""
 
     async def status(self) -> ClusterStatus:
-        """The cluster, as a replica sees it that takes part; if none does, as any does.
+        """The cluster, as the leader sees it, or another replica that takes part; if none does, as any does.
 
         :raises Unreachable: none answers. :raises NotPermitted: those that do, do not answer this certificate.
         """
@@ -94,19 +94,39 @@ class Cluster:
         aside: ClusterStatus | None = None
         for address in self._addresses():
             try:
-                session = await connect(address, self._tls(), 2 * self._settings.raft_heartbeat, self._reactor)
+                session = await self._connect(address)
                 answer = await self._ask(session, request)
             except ConameError as error:
                 mistakes.append(error)
                 continue
             if not answer.standing:
                 self._session = session
-                return answer
+                return await self._by_the_leader(answer, request)
             session.cut()
             aside = aside or answer
         if aside is not None:
             return aside
         raise _told(mistakes)
+
+    async def _by_the_leader(self, answer: ClusterStatus, request: ClusterRequest) -> ClusterStatus:
+        """The leader's own answer, since it knows who is behind; `answer`, if it is not reached from here."""
+        led = [one.replica.raft_addr for one in answer.members if one.replica.id == answer.leader]
+        if answer.leader == answer.answered_by or not led:
+            return answer
+        try:
+            session = await self._connect(parse(led[0]))
+            better = await self._ask(session, request)
+        except (ConameError, ValueError):
+            return answer
+        if better.standing:
+            session.cut()
+            return answer
+        self.close()
+        self._session = session
+        return better
+
+    async def _connect(self, address: Address) -> OperatorSession:
+        return await connect(address, self._tls(), 2 * self._settings.raft_heartbeat, self._reactor)
 
     async def _ask(self, session: OperatorSession, request: ClusterRequest) -> ClusterStatus:
         waiting = session.ask(request.SerializeToString())

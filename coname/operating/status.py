@@ -15,9 +15,9 @@ from coname.operating.options import config_option, json_option
 @config_option
 @json_option
 def status(config: Path, as_json: bool) -> None:
-    """Show the replicas of the realm, as one of them sees it.
+    """Show the replicas of the realm, as the leader sees them.
 
-    What a replica is behind, only the leader knows; to see it, ask with the leader's configuration.
+    Where the leader cannot be reached from here, another replica answers, which does not know who is behind.
     """
     from coname.operating.asking import Cluster, run, settings_of
     from coname.operating.showing import show
