@@ -22,6 +22,7 @@ from coname.errors import ProofInvalid
 from coname.messages.client_pb2 import TreeProof
 from coname.messages.evidence_pb2 import EvidenceBundle, ProvenEntry
 from coname.verifier import violations as rules
+from coname.verifier.tables import NEWEST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +45,6 @@ _WITH_TRANSCRIPTS = {rules.SKIPPED_EPOCH, rules.FOREIGN_REALM, rules.MISSING_TRA
 _OF_UPDATES = {rules.WRONG_ROOT, rules.UNAUTHORISED_UPDATE, rules.VERSION_DECREASED, rules.UPDATE_TOO_LARGE}
 _TOO_LARGE = ". (Not all that shows it has room here.)"
 _FRAME = 8  # of a message in a message: its field's number and its length
-NEWEST = Epoch(2**64 - 1)
 _ALONE = {rules.UNRATIFIED_HEAD, rules.FUTURE_TIME, rules.UNUSABLE_POLICY}
 """What a head shows by itself, or does not."""
 

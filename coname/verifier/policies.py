@@ -7,13 +7,16 @@ Rules of this file:
 2. What is only watched is judged by what its own heads announce, as long as the stream lasts: whoever goes on with a
    fork shall be recognised by the keys that the fork has named. Nothing of that is stored, and nothing verified by it.
 3. For a third person, the heads that led from the configured policy to another one are kept: `led_to`.
+4. What is held in memory does not grow with the number of changes: a keyserver decides how many there are.
 """
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from coname.core import quorums, rollover
+from coname.core.evidence_bounds import MAX_POLICY_CHANGES
 from coname.core.types import Epoch
 from coname.errors import ProofInvalid
 from coname.messages.client_pb2 import AuthorizationPolicy, SignedEpochHead
@@ -24,6 +27,13 @@ if TYPE_CHECKING:
 
     from coname.verifier.head_checks import Witnessed
     from coname.verifier.waiting_store import WaitingStore
+
+
+MOST_SUPPOSED = 64
+"""Changes by heads that are only watched: a liar may announce one in each epoch, of 64 KiB."""
+
+MOST_SHOWN_BYTES = 512 << 10
+"""Of the heads in one bundle that led to a policy: as many as a realm makes in its life, unless it lies."""
 
 
 class _Change(NamedTuple):
@@ -47,35 +57,44 @@ class Policies:
 
     def __init__(self, store: WaitingStore, configured: AuthorizationPolicy) -> None:
         self._store = store
-        self._configured = configured
-        self._verified = [_Change(start, policy, None) for start, policy in tables.read_policies(store)]
+        self._first = _Change(Epoch(0), configured, None)
+        self._verified = next(self._stored(tables.NEWEST), self._first)  # the newest
         self._supposed: list[_Change] = []
 
     def of(self, epoch: Epoch) -> AuthorizationPolicy:
         """What ratifies `epoch`, as far as is known."""
-        for change in self._newest_first():
+        for change in (*reversed(self._supposed), self._verified):
             if change.start <= epoch:
                 return change.policy
-        return self._configured
+        return next(self._stored(epoch), self._first).policy
 
     @property
     def newest(self) -> AuthorizationPolicy:
         """What ratifies the newest epochs."""
-        return next((change.policy for change in self._newest_first()), self._configured)
+        return self._supposed[-1].policy if self._supposed else self._verified.policy
 
     @property
     def since(self) -> Epoch:
         """The verified epoch whose head announced the newest verified policy; 0: that is the configured one."""
-        return Epoch(self._verified[-1].start - 1) if self._verified else Epoch(0)
+        return Epoch(max(0, self._verified.start - 1))
 
     @property
     def verified(self) -> AuthorizationPolicy:
         """What ratifies the epoch after the newest verified one."""
-        return self._verified[-1].policy if self._verified else self._configured
+        return self._verified.policy
 
     def led_to(self, epoch: Epoch) -> list[SignedEpochHead]:
-        """The heads that announced changes before `epoch`, oldest first."""
-        return [self._head(change) for change in (*self._verified, *self._supposed) if change.start <= epoch]
+        """The heads that announced changes before `epoch`, oldest first: the newest that a judge looks at."""
+        found: list[SignedEpochHead] = []
+        size = 0
+        supposed = (change for change in reversed(self._supposed) if change.start <= epoch)
+        for change in chain(supposed, self._stored(epoch)):
+            head = self._head(change)
+            size += head.ByteSize()
+            if len(found) == MAX_POLICY_CHANGES or size > MOST_SHOWN_BYTES:
+                break
+            found.append(head)
+        return found[::-1]
 
     def advance(self, verified: Witnessed) -> bool:
         """Follow what a verified head announces; whether it announces anything."""
@@ -84,7 +103,7 @@ class Policies:
             return False
         start = Epoch(verified.epoch + 1)
         self._store.put(tables.policy_key(start), policy.SerializeToString(deterministic=True))
-        self._verified.append(_Change(start, policy, None))
+        self._verified = _Change(start, policy, None)
         return True
 
     def begin(self) -> None:
@@ -97,16 +116,17 @@ class Policies:
         :param verified: the newest verified epoch.
         """
         start = Epoch(watched.epoch + 1)
-        newest = next(self._newest_first(), None)
-        if watched.epoch <= verified or (newest is not None and start <= newest.start):
+        newest = self._supposed[-1] if self._supposed else self._verified
+        if watched.epoch <= verified or start <= newest.start or len(self._supposed) == MOST_SUPPOSED:
             return
         policy = _announced(watched)
         if policy is not None and is_satisfied(self.of(watched.epoch), watched.signed):
             self._supposed.append(_Change(start, policy, watched.signed))
 
-    def _newest_first(self) -> Iterator[_Change]:
-        yield from reversed(self._supposed)
-        yield from reversed(self._verified)
+    def _stored(self, last: Epoch) -> Iterator[_Change]:
+        """Those of the database that begin at `last` or before, newest first."""
+        for start, policy in tables.read_policies(self._store, last):
+            yield _Change(start, policy, None)
 
     def _head(self, change: _Change) -> SignedEpochHead:
         if change.signed is not None:

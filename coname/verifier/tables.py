@@ -34,6 +34,9 @@ from coname.storage.records import decode
 if TYPE_CHECKING:
     from coname.interfaces import IKeyValueStore
 
+NEWEST = Epoch(2**64 - 1)
+"""Later than any."""
+
 STATE_KEY = b"m"
 VIOLATION_KEY = b"b"
 _ANY = (b"\0", b"\xff")
@@ -83,9 +86,13 @@ def policy_key(epoch: Epoch) -> bytes:
     return b"c" + _number(epoch)
 
 
-def read_policies(store: IKeyValueStore) -> Iterator[tuple[Epoch, AuthorizationPolicy]]:
-    """The policies that took the place of the configured one, and the epochs from which on, oldest first."""
-    for key, value in store.iterate(b"c", b"d"):
+def read_policies(store: IKeyValueStore, last: Epoch) -> Iterator[tuple[Epoch, AuthorizationPolicy]]:
+    """The policies that took the place of the configured one, and the epochs from which on, the newest first.
+
+    :param last: leave out those that begin after it.
+    """
+    stop = policy_key(Epoch(last + 1)) if last < NEWEST else b"d"
+    for key, value in store.iterate(b"c", stop, reverse=True):
         epoch = Epoch(int.from_bytes(key[1:], "big"))
         yield epoch, decode(AuthorizationPolicy, value, f"policy from epoch {epoch} on")
 

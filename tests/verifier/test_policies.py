@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from coname.core.evidence import judge
 from coname.core.policies import describe
 from coname.core.signatures import SigningKey
+from coname.core.types import Epoch
 from coname.errors import ConameError
 from coname.messages.client_pb2 import AuthorizationPolicy, SignedEpochHead
 from coname.messages.config_pb2 import RealmConfig
 from coname.messages.verification_pb2 import VerifierStep
 from coname.storage.memory import MemoryStore
 from coname.storage.tracing import Event, Fault, TracingStore
-from coname.verifier import tables
+from coname.verifier import policies, tables
 from tests.core.cases import each
 from tests.core.honest import key
 from tests.keyserver.changing import add, promote, realm_of, remove
@@ -132,7 +135,7 @@ class FollowingTests(PolicyCase):
         """One of a version that knew of no changes holds no policy."""
         honest(self.keyserver)
         self.verifier.read()
-        self.assertEqual(list(tables.read_policies(self.verifier.store)), [])
+        self.assertEqual(list(tables.read_policies(self.verifier.store, tables.NEWEST)), [])
         self.verifier.open()
         self.keyserver.hand_over(*SECOND)
         self.keyserver.close()
@@ -145,7 +148,7 @@ class RefusedAnnouncementTests(PolicyCase):
 
     def unchanged(self) -> None:
         self.assertEqual(self.verifier.replay.policy, (0, majority_of(FIRST)))
-        self.assertEqual(list(tables.read_policies(self.verifier.store)), [])
+        self.assertEqual(list(tables.read_policies(self.verifier.store, tables.NEWEST)), [])
 
     def test_one_that_too_few_have_signed(self) -> None:
         self.keyserver.close(signers=FIRST[:1], announced=majority_of(THIRD))
@@ -343,6 +346,41 @@ class WatchingTests(PolicyCase):
         self.assertEqual(policies.newest, majority_of(FIRST))
 
 
+class BoundTests(PolicyCase):
+    def test_many_changes(self) -> None:
+        for number in range(60):
+            self.keyserver.hand_over(key(f"replica {number}"), key(f"replica {number + 1}"))
+        self.keyserver.close()
+        self.verifier.read()
+        self.assertEqual((self.verifier.replay.verified, self.verifier.replay.violation), (61, None))
+        found = self.verifier.replay._history.policies
+        for epoch in (2, 30, 61):
+            self.assertEqual(
+                found.of(Epoch(epoch)), majority_of([key(f"replica {epoch - 2}"), key(f"replica {epoch - 1}")])
+            )
+        self.assertEqual(found.of(Epoch(1)), majority_of(FIRST))
+        self.assertEqual(len(found.led_to(Epoch(31))), 30)
+
+    def test_of_too_many_the_newest_are_shown(self) -> None:
+        changed(self.keyserver)
+        self.verifier = Verifier(self.keyserver, policy=majority_of(FIRST))
+        self.verifier.read()
+        found = self.verifier.replay._history.policies
+        whole = found.led_to(Epoch(3))
+        with patch.object(policies, "MAX_POLICY_CHANGES", 1):
+            self.assertEqual(found.led_to(Epoch(3)), whole[1:])
+        with patch.object(policies, "MOST_SHOWN_BYTES", whole[1].ByteSize()):
+            self.assertEqual(found.led_to(Epoch(3)), whole[1:])
+
+    def test_what_is_only_watched_is_followed_for_a_while(self) -> None:
+        LIES["wrong root"].tell(self.keyserver)
+        for number in range(8):
+            self.keyserver.hand_over(key(f"replica {number}"))
+        with patch.object(policies, "MOST_SUPPOSED", 3):
+            self.verifier.read()
+        self.assertEqual(self.verifier.replay._history.policies.newest, majority_of([key("replica 2")]))
+
+
 class ChangingStory(test_crashes.Story):
     """The life of a verifier whose keyserver's replicas change twice before it is lied to."""
 
@@ -380,7 +418,9 @@ class CrashTests(SynchronousTestCase):
         """The policies in a database are those that its verified heads announced."""
         state = tables.read_state(store)
         verified = state.epoch if state else 0
-        self.assertEqual([start for start, _ in tables.read_policies(store)], [2, 3][:verified])
+        self.assertEqual(
+            [start for start, _ in tables.read_policies(store, tables.NEWEST)], [3, 2][2 - min(verified, 2) :]
+        )
 
     def test_dies_before_any_write(self) -> None:
         self.crash_everywhere(Fault.FAIL, survive_all=True)
