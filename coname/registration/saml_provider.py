@@ -16,8 +16,8 @@ from coname.registration.saml_metadata import IdentityProvider, MetadataInvalid,
 FILE_SECONDS = 10.0
 """Seconds after which a file is read again: an operator has exchanged it and tries."""
 
-FILE_BYTES = 16 * 1024 * 1024
-"""The largest file that is read; a country's federation has some megabytes."""
+FILE_BYTES = 4 * 1024 * 1024
+"""The largest file that is read. A country's federation has more: take the one provider out of it."""
 
 
 class Fetcher(Protocol):
@@ -39,6 +39,7 @@ class Metadata:
         self._where = where
         self._fetch = fetch
         self._entity_id = entity_id
+        self._parsed: tuple[bytes, IdentityProvider] | None = None  # the last document, and what it says
         self._cached = Cached(f"the metadata at {where}", self._read, clock)
 
     async def get(self, now: float) -> IdentityProvider:
@@ -58,10 +59,12 @@ class Metadata:
 
     async def _read(self) -> Fresh[IdentityProvider]:
         fresh = await self._fetch()
-        try:
-            return Fresh(parse(fresh.value, self._entity_id), fresh.lifetime)
-        except MetadataInvalid as error:
-            raise Unavailable(f"the metadata at {self._where} is wrong: {error}") from error
+        if self._parsed is None or self._parsed[0] != fresh.value:
+            try:
+                self._parsed = fresh.value, parse(fresh.value, self._entity_id)
+            except MetadataInvalid as error:
+                raise Unavailable(f"the metadata at {self._where} is wrong: {error}") from error
+        return Fresh(self._parsed[1], fresh.lifetime)
 
     def _still_valid(self, provider: IdentityProvider, now: float) -> IdentityProvider:
         if provider.valid_until is not None and now >= provider.valid_until:
