@@ -101,7 +101,9 @@ def changes(realm: Realm, request: Request, name: str = "") -> list[Change]:
     if realm.client is not None and known is not None:
         place = ("realms", list(realm.client[1].realms).index(known))
         path = realm.client[0]
-        found += _policy_change(path, (*place, "verification_policy"), known.verification_policy, replicas, request)
+        # clients may have been given a newer policy of the replicas than the realm began with
+        theirs = known.keyserver_auth if known.HasField("keyserver_auth") else replicas
+        found += _policy_change(path, (*place, "verification_policy"), known.verification_policy, theirs, request)
         if realm.ours and name and known.signer_names.get(request.verifier) != name:
             names = {str(signer): word for signer, word in known.signer_names.items()}
             found.append(Change(path, (*place, "signer_names"), names | {str(request.verifier): name}))

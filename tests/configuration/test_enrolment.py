@@ -16,16 +16,20 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
+from google.protobuf.json_format import MessageToDict
 
 from coname.config import load_client, load_replica, load_verifier
 from coname.configuration import acceptance, admission, admission_changes, enrolment
 from coname.configuration.authority import Authority, verifier_name
 from coname.configuration.init import InitOptions
 from coname.configuration.listen import Address
-from coname.core.quorums import satisfied
-from coname.core.signatures import SigningKey
+from coname.core.quorums import replica_policy, satisfied
+from coname.core.rollover import exchanged
+from coname.core.signatures import SigningKey, public_key_message
+from coname.core.types import Epoch
 from coname.errors import Misconfigured
 from coname.messages.client_pb2 import AuthorizationPolicy
+from coname.messages.config_pb2 import Replica
 from tests.configuration.realms import NOW, RealmCase, original, put
 
 
@@ -524,6 +528,27 @@ class ExistingVerifiersTests(EnrolmentCase):
             for path in self.folder.glob("replica*/config.json")
         }
         self.assertEqual(len(lists), 1)
+
+
+class ChangedReplicasTests(EnrolmentCase):
+    """Clients were given the policy of replicas that came later; the keyserver's files say who began."""
+
+    def test_the_verifier_is_asked_for_beside_them(self) -> None:
+        realm = load_client(self.client).realms[0]
+        key = SigningKey.generate()
+        later = replica_policy([Replica(id=key.key_id, public_keys=[public_key_message(key.public)])])
+        changed = exchanged(realm, later, Epoch(7))
+
+        def change(document: dict[str, Any]) -> None:
+            document["realms"][0] = MessageToDict(changed, preserving_proto_field_name=True)
+
+        self.edit(change, self.client)
+        self.apply()
+        policy = load_client(self.client).realms[0].verification_policy
+        self.assertEqual(policy.quorum.subexpressions[0], later.quorum)
+        self.assertIn(self.request().verifier, policy.public_keys)
+        config = load_replica(self.config, NOW)
+        self.assertEqual(config.verification_policy.quorum.subexpressions[0], config.replica_policy.quorum)
 
 
 class OriginalTests(EnrolmentCase):
