@@ -13,7 +13,7 @@ How the outcome gets there is in `coname.protocols.login_outcomes`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
@@ -27,6 +27,7 @@ from coname.protocols.responses import Response
 
 if TYPE_CHECKING:
     from coname.protocols.http_exchange import Exchange
+    from coname.protocols.http_factory import Handler
     from coname.protocols.http_service import Routes
     from coname.registration.saml_login import SamlLogins
 
@@ -55,12 +56,15 @@ def saml_routes(logins: SamlLogins, describe: Callable[[str], bytes], consumers:
     def metadata(exchange: Exchange) -> Response:
         return Response(200, XML, describe(_domain(fields_of(exchange.query))))
 
-    return {
+    routes: dict[bytes, Mapping[bytes, Handler]] = {
         b"/saml": {b"GET": depart},
         b"/saml/metadata": {b"GET": metadata},
-        **{path.encode("ascii"): {b"POST": arrive} for path in consumers},
         **SCRIPT_ROUTE,
     }
+    for path in consumers:  # which may be one of the above
+        place = path.encode("ascii")
+        routes[place] = {**routes.get(place, {}), b"POST": arrive}
+    return routes
 
 
 def _domain(fields: dict[str, str]) -> str:

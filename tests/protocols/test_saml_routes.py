@@ -146,6 +146,11 @@ class ArrivalTests(SamlRoutesCase):
         answer = self.arrive(departure.query["RelayState"], departure.cookie)
         self.assertEqual(answer.outcome["saml_response"], "PHg+")
 
+    def test_consumer_that_is_also_where_logins_begin(self) -> None:
+        logins = SamlLogins(self.choose, b"k" * 32, self.wall.seconds)
+        routes = saml_routes(logins, lambda domain: b"", ["/saml"])
+        self.assertEqual(set(routes[b"/saml"]), {b"GET", b"POST"})
+
     def test_to_a_program(self) -> None:
         departure = self.depart(port="4000", state="s" * 16)
         answer = self.arrive(departure.query["RelayState"], departure.cookie)
