@@ -37,7 +37,9 @@ function licences() {
     const { version } = JSON.parse(readFileSync(`${folder}/package.json`, "utf8"));
     return `${name} ${version}\n\n${readFileSync(`${folder}/LICENSE`, "utf8").trim()}\n`;
   });
-  return Buffer.from(`This page is part of coname, under the Apache License 2.0. It includes:\n\n${texts.join("\n\n")}`);
+  return Buffer.from(
+    `This page is part of coname, under the Apache License 2.0. It includes:\n\n${texts.join("\n\n")}`,
+  );
 }
 
 /** @param {string} name @param {Uint8Array} content */
@@ -58,7 +60,9 @@ async function page() {
   let document = readFileSync(`${HERE}src/index.html`, "utf8");
   for (const [name, content] of Object.entries(parts)) {
     const integrity = `sha384-${createHash("sha384").update(content).digest("base64")}`;
-    document = document.replaceAll(`@${name}@`, `/${hashed(name, content)}`).replaceAll(`@${name} integrity@`, integrity);
+    document = document
+      .replaceAll(`@${name}@`, `/${hashed(name, content)}`)
+      .replaceAll(`@${name} integrity@`, integrity);
     files.set(hashed(name, content), content);
   }
   return files.set("index.html", Buffer.from(document));
@@ -67,7 +71,9 @@ async function page() {
 /** @param {Map<string, Uint8Array>} files @returns {string[]} the names of those that differ from what is kept */
 function differences(files) {
   const kept = existsSync(TARGET) ? readdirSync(TARGET) : [];
-  const changed = [...files].filter(([name, content]) => !kept.includes(name) || !readFileSync(TARGET + name).equals(content));
+  const changed = [...files].filter(
+    ([name, content]) => !kept.includes(name) || !readFileSync(TARGET + name).equals(content),
+  );
   return [...changed.map(([name]) => name), ...kept.filter((name) => !files.has(name))];
 }
 

@@ -15,7 +15,8 @@ import { verifyLookup } from "../src/verify/lookup.js";
 import * as messages from "../src/verify/messages.js";
 import { checkUpdate } from "../src/verify/policies.js";
 import { verify } from "../src/verify/signatures.js";
-import { decode, encode } from "../src/verify/wire.js";
+import { encode } from "../src/verify/encoding.js";
+import { decode } from "../src/verify/wire.js";
 
 const actions = {
   lookup({ realm, user, proof, now }) {
@@ -38,10 +39,16 @@ const actions = {
   },
   settle({ seen }) {
     const sightings = seen.map(([index, epoch, version, entryHash]) => ({
-      index: fromHex(index), epoch: BigInt(epoch), version: version && BigInt(version), entryHash: fromHex(entryHash),
+      index: fromHex(index),
+      epoch: BigInt(epoch),
+      version: version && BigInt(version),
+      entryHash: fromHex(entryHash),
     }));
     const span = sightings.reduce(settle, null);
-    return [span.first, span.last].map((each) => [String(each.epoch), each.version === null ? null : String(each.version)]);
+    return [span.first, span.last].map((each) => [
+      String(each.epoch),
+      each.version === null ? null : String(each.version),
+    ]);
   },
   describe: ({ name, value }) => describe(name, fromHex(value)),
   prepare: ({ name, value }) => hex(prepare(name, fromHex(value))),

@@ -27,7 +27,8 @@ const FAILING_STEP = {
 };
 
 function verdict(each, config, proof) {
-  const verify = () => verifyLookup(realmFor(config, each.user), each.user, proof, BigInt(each.now_seconds) * 10n ** 9n);
+  const verify = () =>
+    verifyLookup(realmFor(config, each.user), each.user, proof, BigInt(each.now_seconds) * 10n ** 9n);
   if (!each.accepted) {
     assert.throws(verify, { name: "ProofInvalid", step: FAILING_STEP[each.name] });
     return;
@@ -36,25 +37,43 @@ function verdict(each, config, proof) {
   const keys = [...(verified.profile?.keys ?? [])].map(([name, key]) => [name, hex(key)]);
   assert.deepEqual(Object.fromEntries(keys), each.keys ?? {});
   assert.equal(verified.profile === null, verified.entry === null);
-  assert.deepEqual(verified.steps.map(([name]) => name), STEPS);
+  assert.deepEqual(
+    verified.steps.map(([name]) => name),
+    STEPS,
+  );
   assert.equal(verified.vrf_trustworthy, false);
 }
 
 const lookups = (content) => content.lookups.map((each) => ({ ...each, content }));
 const title = (each) => `${each.name} ${each.user}`;
 
-vectors("lookup", lookups, (each) => `binary ${title(each)}`, (each) => {
-  const config = decode(Config, bytes(each.content.client_config_message));
-  verdict(each, config, decode(LookupProof, bytes(each.lookup_proof_message)));
-});
+vectors(
+  "lookup",
+  lookups,
+  (each) => `binary ${title(each)}`,
+  (each) => {
+    const config = decode(Config, bytes(each.content.client_config_message));
+    verdict(each, config, decode(LookupProof, bytes(each.lookup_proof_message)));
+  },
+);
 
-vectors("lookup", lookups, (each) => `json ${title(each)}`, (each) => {
-  const config = fromJson(Config, each.content.client_config_json);
-  verdict(each, config, fromJson(LookupProof, each.lookup_proof_json));
-});
+vectors(
+  "lookup",
+  lookups,
+  (each) => `json ${title(each)}`,
+  (each) => {
+    const config = fromJson(Config, each.content.client_config_json);
+    verdict(each, config, fromJson(LookupProof, each.lookup_proof_json));
+  },
+);
 
-vectors("lookup", lookups, (each) => `both are the same: ${title(each)}`, (each) => {
-  const proof = fromJson(LookupProof, each.lookup_proof_json);
-  assert.deepEqual(proof, decode(LookupProof, bytes(each.lookup_proof_message)));
-  assert.deepEqual(fromJson(LookupProof, JSON.parse(JSON.stringify(toJson(LookupProof, proof)))), proof);
-});
+vectors(
+  "lookup",
+  lookups,
+  (each) => `both are the same: ${title(each)}`,
+  (each) => {
+    const proof = fromJson(LookupProof, each.lookup_proof_json);
+    assert.deepEqual(proof, decode(LookupProof, bytes(each.lookup_proof_message)));
+    assert.deepEqual(fromJson(LookupProof, JSON.parse(JSON.stringify(toJson(LookupProof, proof)))), proof);
+  },
+);

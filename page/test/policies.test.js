@@ -9,13 +9,23 @@ import { bytes, vectors } from "./vectors.js";
 
 const all = (content) => content;
 
-vectors("quorum", all, (each) => `${each.have}`, (each) => {
-  const have = new Set(each.have.map(BigInt));
-  assert.equal(satisfied(decode(QuorumExpr, bytes(each.quorum_expr_message)), have), each.satisfied);
-});
+vectors(
+  "quorum",
+  all,
+  (each) => `${each.have}`,
+  (each) => {
+    const have = new Set(each.have.map(BigInt));
+    assert.equal(satisfied(decode(QuorumExpr, bytes(each.quorum_expr_message)), have), each.satisfied);
+  },
+);
 
-vectors("update_policy", all, (each) => each.name, (each) => {
-  const check = () => checkUpdate(bytes(each.current_entry), decode(SignedEntryUpdate, bytes(each.update_message)));
-  if (each.accepted) check();
-  else assert.throws(check, { name: "UpdateInvalid" });
-});
+vectors(
+  "update_policy",
+  all,
+  (each) => each.name,
+  (each) => {
+    const check = () => checkUpdate(bytes(each.current_entry), decode(SignedEntryUpdate, bytes(each.update_message)));
+    if (each.accepted) check();
+    else assert.throws(check, { name: "UpdateInvalid" });
+  },
+);

@@ -20,13 +20,28 @@ function accepts(suite, each) {
   }
 }
 
-vectors("ecvrf_edwards25519_sha512_tai", all, (each) => each.source, (each) => accepts(RFC9381, each));
-vectors("vrf", all, (each) => each.message.slice(0, 16), (each) => accepts(VRF_2017, each));
+vectors(
+  "ecvrf_edwards25519_sha512_tai",
+  all,
+  (each) => each.source,
+  (each) => accepts(RFC9381, each),
+);
+vectors(
+  "vrf",
+  all,
+  (each) => each.message.slice(0, 16),
+  (each) => accepts(VRF_2017, each),
+);
 
 // That the original accepts these is why the suite is not trustworthy. No check of a proof can tell.
-vectors("vrf_2017_forged", (content) => content.must_be_rejected, (each) => each.index.slice(0, 8), (each) => {
-  const [key, user, index, proof] = [bytes(each.pk), utf8(each.user), bytes(each.index), bytes(each.proof)];
-  VRF_2017.verify(key, user, index, proof);
-  assert.equal(VRF_2017.trustworthy, false);
-  assert.throws(() => RFC9381.verify(key, user, index, proof), refused);
-});
+vectors(
+  "vrf_2017_forged",
+  (content) => content.must_be_rejected,
+  (each) => each.index.slice(0, 8),
+  (each) => {
+    const [key, user, index, proof] = [bytes(each.pk), utf8(each.user), bytes(each.index), bytes(each.proof)];
+    VRF_2017.verify(key, user, index, proof);
+    assert.equal(VRF_2017.trustworthy, false);
+    assert.throws(() => RFC9381.verify(key, user, index, proof), refused);
+  },
+);

@@ -33,7 +33,7 @@ def spoilt(text: str, place: int = 40) -> str:
     return base64.b64encode(data).decode()
 
 
-@pytest.mark.xdist_group("page")
+@pytest.mark.xdist_group("page-lies")
 class Lies(PageCase):
     lying: LyingServer
 

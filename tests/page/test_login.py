@@ -41,7 +41,7 @@ class LoginCase(PageCase):
         page.click("button:has-text('Register and publish')")
 
 
-@pytest.mark.xdist_group("page")
+@pytest.mark.xdist_group("page-login")
 class Login(LoginCase):
     """One provider for all tests: it has the same keys for as long as it runs."""
 
@@ -107,7 +107,7 @@ class Login(LoginCase):
         self.looks_well(page, "login lost")
 
 
-@pytest.mark.xdist_group("page")
+@pytest.mark.xdist_group("page-login")
 class NoProvider(LoginCase):
     def test_it_is_said(self) -> None:
         page = self.visit()

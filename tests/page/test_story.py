@@ -12,12 +12,13 @@ from pysequoia import Cert
 
 from tests.page.browser import accessibility
 from tests.page.case import AGE, SSH, PageCase
+from tests.system.processes import VerifierProcess
 
 ABSENT = "Proved: this address is not registered"
 PRESENT = "Proved: these are the keys in the directory"
 
 
-@pytest.mark.xdist_group("page")
+@pytest.mark.xdist_group("page-story")
 @skipIf(sys.platform != "linux", "needs Debian's chromium")
 class Story(PageCase):
     options = {"verifiers": 0}  # noqa: RUF012
@@ -123,7 +124,7 @@ class Story(PageCase):
         self.fail(f"the tabulator does not lead to {wanted}")
 
 
-@pytest.mark.xdist_group("page")
+@pytest.mark.xdist_group("page-story")
 class SigningKey(PageCase):
     """The key stays in the browser, and can be taken along."""
 
@@ -213,3 +214,40 @@ class SigningKey(PageCase):
         again.click("button:has-text('ida@example.com, whose signing key is here')")
         again.wait_for_selector("text=its signing key is in this browser")
         self.assertEqual(accessibility(again), [])
+
+
+@pytest.mark.xdist_group("page-story")
+class Verifiers(PageCase):
+    """Who vouches is said: independent verifiers, by name, or that there are none."""
+
+    options = {"verifiers": 1}  # noqa: RUF012
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        verifier = VerifierProcess(cls.keyserver, 1)
+        cls.addClassCleanup(verifier.clean_up)
+        verifier.start()
+
+    def test_are_named(self) -> None:
+        page = self.visit()
+        self.register(page, "jan@example.com")
+        said = self.look_up(page, "jan@example.com")
+        self.assertIn("replica 1", said)
+        self.assertIn("verifier 1", said)
+        self.assertNotIn("no independent verifier", said)
+        self.looks_well(page, "lookup with a verifier")
+
+
+@pytest.mark.xdist_group("page-story")
+class Alone(PageCase):
+    """A realm of the suite of 2017, without verifiers: what that means is said."""
+
+    options = {"vrf_suite": "2017"}  # noqa: RUF012
+
+    def test_what_is_weak_is_said(self) -> None:
+        page = self.visit()
+        said = self.look_up(page, "nobody@example.com")
+        self.assertIn("the index function of 2017, which is broken", said)
+        self.assertIn("no independent verifier has to sign here", said)
+        self.looks_well(page, "lookup 2017")

@@ -26,7 +26,7 @@ def refusal(status: int, code: str, message: str = "so it is") -> Any:
     return lambda answer: (status, f'{{"error": {{"code": "{code}", "message": "{message}"}}}}'.encode())
 
 
-@pytest.mark.xdist_group("page")
+@pytest.mark.xdist_group("page-troubles")
 class Troubles(PageCase):
     def setUp(self) -> None:
         super().setUp()

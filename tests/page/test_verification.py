@@ -36,10 +36,16 @@ class NodeTests(SynchronousTestCase):
         sources = "".join(path.read_text() for path in FILES)
         self.assertEqual({name for name in VECTORS if f'"{name}"' not in sources}, set())
 
-    def test_types(self) -> None:
+    def passes(self, *words: str) -> None:
         needs_packages()
-        done = subprocess.run(["npx", "--no-install", "tsc"], cwd=PAGE, check=False, capture_output=True, text=True)
-        self.assertEqual(done.returncode, 0, done.stdout)
+        done = subprocess.run(["npx", "--no-install", *words], cwd=PAGE, check=False, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_types(self) -> None:
+        self.passes("tsc")
+
+    def test_style(self) -> None:
+        self.passes("prettier", "--check", "src", "test", "build.js")
 
 
 def _add_tests() -> None:

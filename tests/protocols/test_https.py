@@ -27,8 +27,10 @@ from coname.errors import (
 from coname.keyserver.policy_changes import Change, PolicyAnswer
 from coname.messages.client_pb2 import LookupProof, SignedEpochHead
 from coname.messages.client_pb2 import PolicyChanges as PolicyChangesMessage
+from coname.messages.config_pb2 import RealmConfig
 from coname.protocols.https import routes
 from coname.protocols.openapi import document
+from coname.protocols.page_routes import page_routes
 from coname.protocols.registration_routes import registration_routes
 from coname.registration.registrar import open_to_all
 from tests.protocols.realm import SmallKeyserver
@@ -294,6 +296,7 @@ class Description(FrontCase):
 
     def test_it_describes_all_paths_and_methods(self) -> None:
         table: Any = {**routes(self.keyserver), **registration_routes(open_to_all())}
+        table[b"/realm.json"] = page_routes(RealmConfig)[b"/realm.json"]
         served = {path.decode(): {method.decode().lower() for method in methods} for path, methods in table.items()}
         described = {path: set(operations) - {"head"} for path, operations in document()["paths"].items()}
         self.assertEqual(described, served)

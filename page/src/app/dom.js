@@ -61,7 +61,11 @@ export function notice(kind, title, ...children) {
 
 /** A sign beside a word, for the eyes only. @param {"good" | "neutral" | "bad" | "warn"} kind */
 export function mark(kind) {
-  return h("span", { class: `mark ${kind}`, "aria-hidden": "true" }, { good: "✓", neutral: "○", bad: "✕", warn: "!" }[kind]);
+  return h(
+    "span",
+    { class: `mark ${kind}`, "aria-hidden": "true" },
+    { good: "✓", neutral: "○", bad: "✕", warn: "!" }[kind],
+  );
 }
 
 /**
@@ -72,7 +76,10 @@ export function mark(kind) {
 export function copyButton(text, what) {
   const button = h("button", { type: "button", class: "quiet", "aria-label": `Copy ${what}` }, "Copy");
   button.addEventListener("click", async () => {
-    const done = await navigator.clipboard.writeText(text).then(() => "Copied", () => "Cannot copy here");
+    const done = await navigator.clipboard.writeText(text).then(
+      () => "Copied",
+      () => "Cannot copy here",
+    );
     button.textContent = done;
     announce(`${what}: ${done}`);
     setTimeout(() => (button.textContent = "Copy"), 2000);

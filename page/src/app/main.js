@@ -46,7 +46,10 @@ async function start() {
     await new OwnerView(directory, store).resume();
     document.documentElement.dataset.ready = "yes";
   } catch (error) {
-    byId("trouble", HTMLElement).replaceChildren(errorCard(error), h("p", {}, h("a", { href: "/" }, "Load the page again")));
+    byId("trouble", HTMLElement).replaceChildren(
+      errorCard(error),
+      h("p", {}, h("a", { href: "/" }, "Load the page again")),
+    );
     announce("The page could not start");
   }
 }

@@ -27,7 +27,10 @@ export class Memory {
    */
   observe(realm, verified, proof, floor) {
     const done = this.turn.then(() => this.#observe(realm, verified, proof, floor));
-    this.turn = done.then(() => {}, () => {}); // one after the other: none overwrites what another has just learnt
+    this.turn = done.then(
+      () => {},
+      () => {},
+    ); // one after the other: none overwrites what another has just learnt
     return done;
   }
 

@@ -36,6 +36,18 @@ export function importForm(realm, done) {
       problem.replaceChildren(notice("warn", title, h("p", {}, text)));
     }
   };
-  const file = h("input", { id: "identity-file", type: "file", class: "file", accept: ".json,application/json", onchange: () => void take() });
-  return h("div", { class: "row" }, h("label", { for: "identity-file" }, "The copy of your signing key (a .json file)"), file, problem);
+  const file = h("input", {
+    id: "identity-file",
+    type: "file",
+    class: "file",
+    accept: ".json,application/json",
+    onchange: () => void take(),
+  });
+  return h(
+    "div",
+    { class: "row" },
+    h("label", { for: "identity-file" }, "The copy of your signing key (a .json file)"),
+    file,
+    problem,
+  );
 }

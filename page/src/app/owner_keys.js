@@ -25,10 +25,35 @@ export class KeysEditor {
   constructor(keys) {
     this.keys = new Map(keys);
     this.list = h("ul", { class: "keys" });
-    this.text = h("textarea", { id: "key-text", rows: 5, spellcheck: "false", autocapitalize: "off", autocomplete: "off", "aria-describedby": "key-hint" });
-    this.kind = h("select", { id: "key-kind", onchange: () => this.#showName() }, ...KINDS.map(([value, label]) => h("option", { value }, label)));
-    this.name = h("input", { id: "key-name", type: "text", autocapitalize: "off", autocomplete: "off", spellcheck: "false", maxlength: 40, "aria-describedby": "name-hint" });
-    this.nameRow = h("div", { class: "row", hidden: true }, h("label", { for: "key-name" }, "Name for it"), this.name, h("p", { id: "name-hint", class: "hint" }, "Small letters, digits, dots and dashes: signal, wireguard, …"));
+    this.text = h("textarea", {
+      id: "key-text",
+      rows: 5,
+      spellcheck: "false",
+      autocapitalize: "off",
+      autocomplete: "off",
+      "aria-describedby": "key-hint",
+    });
+    this.kind = h(
+      "select",
+      { id: "key-kind", onchange: () => this.#showName() },
+      ...KINDS.map(([value, label]) => h("option", { value }, label)),
+    );
+    this.name = h("input", {
+      id: "key-name",
+      type: "text",
+      autocapitalize: "off",
+      autocomplete: "off",
+      spellcheck: "false",
+      maxlength: 40,
+      "aria-describedby": "name-hint",
+    });
+    this.nameRow = h(
+      "div",
+      { class: "row", hidden: true },
+      h("label", { for: "key-name" }, "Name for it"),
+      this.name,
+      h("p", { id: "name-hint", class: "hint" }, "Small letters, digits, dots and dashes: signal, wireguard, …"),
+    );
     this.problem = h("div", { role: "alert" });
     this.element = h("div", {}, h("h2", {}, "Keys to publish"), this.list, this.#addForm());
     this.#draw();
@@ -48,18 +73,31 @@ export class KeysEditor {
       announce(`${name} is taken off the list`);
       this.text.focus();
     };
-    return h("button", { type: "button", class: "quiet danger", "aria-label": `Remove the ${name} key`, onclick: remove }, "Remove");
+    return h(
+      "button",
+      { type: "button", class: "quiet danger", "aria-label": `Remove the ${name} key`, onclick: remove },
+      "Remove",
+    );
   }
 
   #addForm() {
-    const file = h("input", { id: "key-file", type: "file", class: "file", onchange: () => void this.#takeFile(file.files?.[0]) });
+    const file = h("input", {
+      id: "key-file",
+      type: "file",
+      class: "file",
+      onchange: () => void this.#takeFile(file.files?.[0]),
+    });
     const box = h(
       "fieldset",
       { class: "drop" },
       h("legend", {}, "Add or replace a key"),
       h("label", { for: "key-text" }, "Paste a public key, or drop its file here"),
       this.text,
-      h("p", { id: "key-hint", class: "hint" }, "OpenPGP (armoured or binary), SSH (a line of a .pub file), age (age1…), or anything else."),
+      h(
+        "p",
+        { id: "key-hint", class: "hint" },
+        "OpenPGP (armoured or binary), SSH (a line of a .pub file), age (age1…), or anything else.",
+      ),
       h("div", { class: "row" }, h("label", { for: "key-file" }, "Or choose its file"), file),
       h("div", { class: "row" }, h("label", { for: "key-kind" }, "What it is"), this.kind),
       this.nameRow,

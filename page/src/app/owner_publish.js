@@ -17,7 +17,14 @@ import { persist } from "./store.js";
 
 /** After these, the change may be in force all the same. */
 const MAYBE = ["timed_out", "unavailable", "overloaded", "internal"];
-const LOGIN_AGAIN = ["registration_expired", "registration_needed", "registration_refused", "registration_replayed", "login_refused", "login_unknown"];
+const LOGIN_AGAIN = [
+  "registration_expired",
+  "registration_needed",
+  "registration_refused",
+  "registration_replayed",
+  "login_refused",
+  "login_unknown",
+];
 
 /** How often, and after how many milliseconds, it is looked for then. */
 const LOOKS = 20;
@@ -27,7 +34,10 @@ const PAUSE = 3000;
 const STEPS = {
   signed: ["Signing in this browser", "Signed in this browser"],
   proved: ["Logging in with your organisation", "Logged in with your organisation"],
-  ratified: ["Sent; waiting until the signers vouch for an epoch that has it", "Ratified: the signers vouch for an epoch that has it"],
+  ratified: [
+    "Sent; waiting until the signers vouch for an epoch that has it",
+    "Ratified: the signers vouch for an epoch that has it",
+  ],
 };
 
 export class Publishing {
@@ -87,14 +97,19 @@ export class Publishing {
   async #prove() {
     const [, domain] = split(this.identity.address);
     const { anybody, proofs } = await fetchRegistration(domain);
-    const logins = proofs.filter(({ login }) => login);
+    const logins = proofs.filter(({ login }) => login?.match(/^\/(?!\/)/));
     if (anybody) this.plan = this.plan.filter((step) => step !== "proved");
     if (anybody || (!logins.length && proofs.some(({ kind }) => kind === "client_certificate"))) return this.send();
     if (!logins.length) return this.#noLogin(proofs.map(({ kind }) => kind));
     if (!this.view.store.lasting) return this.#cannotKeep();
     if (logins.length === 1) return this.#leave(logins[0].login);
-    const buttons = logins.map(({ login, issuer, kind }) => h("button", { type: "button", onclick: () => this.#leave(login) }, issuer ?? kind));
-    this.outcome.replaceChildren(h("p", {}, "Where do you want to log in?"), h("div", { class: "actions" }, ...buttons));
+    const buttons = logins.map(({ login, issuer, kind }) =>
+      h("button", { type: "button", onclick: () => this.#leave(login) }, issuer ?? kind),
+    );
+    this.outcome.replaceChildren(
+      h("p", {}, "Where do you want to log in?"),
+      h("div", { class: "actions" }, ...buttons),
+    );
   }
 
   /** @param {string | undefined} login */
@@ -112,7 +127,8 @@ export class Publishing {
   }
 
   #cannotKeep() {
-    const words = "Logging in leaves this page, and this browser keeps nothing for it meanwhile: it is a private window, or storage is switched off. Use an ordinary window, or the command line: coname register.";
+    const words =
+      "Logging in leaves this page, and this browser keeps nothing for it meanwhile: it is a private window, or storage is switched off. Use an ordinary window, or the command line: coname register.";
     this.outcome.replaceChildren(notice("warn", "Logging in is not possible here", h("p", {}, words)));
   }
 
@@ -152,8 +168,16 @@ export class Publishing {
     if (!ours) return this.failed(new UpdateInvalid("another change came first; look at what is there now"));
     this.#progress("done");
     const title = `Published: epoch ${answer.verified.epoch} is ratified, and has it`;
-    const again = h("button", { type: "button", class: "quiet", onclick: () => void this.view.begin(this.identity.address) }, "Change it again");
-    this.outcome.replaceChildren(notice("good", title, h("p", {}, "Everybody who looks the address up gets these keys from now on.")), resultCard(this.view.directory, answer), again);
+    const again = h(
+      "button",
+      { type: "button", class: "quiet", onclick: () => void this.view.begin(this.identity.address) },
+      "Change it again",
+    );
+    this.outcome.replaceChildren(
+      notice("good", title, h("p", {}, "Everybody who looks the address up gets these keys from now on.")),
+      resultCard(this.view.directory, answer),
+      again,
+    );
     announce(title);
   }
 
@@ -162,13 +186,23 @@ export class Publishing {
     const login = error instanceof Refusal && LOGIN_AGAIN.includes(error.code);
     if (login && this.plan.includes("proved")) this.now = this.plan.indexOf("proved");
     this.#draw(mark("bad"));
-    const again = h("button", { type: "button", onclick: () => void this.start() }, login ? "Log in again" : "Try again");
-    const look = h("button", { type: "button", class: "quiet", onclick: () => void this.view.begin(this.identity.address) }, "See what is there now");
+    const again = h(
+      "button",
+      { type: "button", onclick: () => void this.start() },
+      login ? "Log in again" : "Try again",
+    );
+    const look = h(
+      "button",
+      { type: "button", class: "quiet", onclick: () => void this.view.begin(this.identity.address) },
+      "See what is there now",
+    );
     this.outcome.replaceChildren(errorCard(error), h("div", { class: "actions" }, again, look));
   }
 }
 
 /** @param {unknown} error */
 function maybe(error) {
-  return error instanceof Unreachable || (error instanceof Refusal && (MAYBE.includes(error.code) || error.status >= 500));
+  return (
+    error instanceof Unreachable || (error instanceof Refusal && (MAYBE.includes(error.code) || error.status >= 500))
+  );
 }

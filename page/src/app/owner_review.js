@@ -22,7 +22,9 @@ export function changes(before, after) {
     if (old === undefined) return changed("good", "added", name, now);
     return equal(old, now) ? changed("neutral", "stays", name, now) : changed("warn", "replaced", name, now, old);
   });
-  return rows.length ? h("ul", { class: "changes" }, ...rows) : h("p", {}, "No key at all: the address is registered, and publishes nothing.");
+  return rows.length
+    ? h("ul", { class: "changes" }, ...rows)
+    : h("p", {}, "No key at all: the address is registered, and publishes nothing.");
 }
 
 /** @param {string} kind @param {string} word @param {string} name @param {Uint8Array} value @param {Uint8Array} [old] */
@@ -56,7 +58,11 @@ export function wholeUpdate(identity) {
       ["Signed entry", bytesOf(newEntryBytes(request))],
       ["Profile: your keys, and a random number", bytesOf(request.profile)],
     ]),
-    h("p", { class: "hint" }, "The signed entry goes into a public log, which holds neither your address nor your keys. The profile is given to whoever asks for your address."),
+    h(
+      "p",
+      { class: "hint" },
+      "The signed entry goes into a public log, which holds neither your address nor your keys. The profile is given to whoever asks for your address.",
+    ),
   );
 }
 
@@ -68,17 +74,43 @@ export function wholeUpdate(identity) {
  * @param {(choice: "saved" | "risk" | null) => void} chosen
  */
 export function keepKey(identity, lasting, chosen) {
-  const saved = h("input", { type: "radio", name: "keep", id: "keep-saved", disabled: true, onchange: () => chosen("saved") });
-  const risk = h("input", { type: "radio", name: "keep", id: "keep-risk", disabled: !lasting, onchange: () => chosen("risk") });
+  const saved = h("input", {
+    type: "radio",
+    name: "keep",
+    id: "keep-saved",
+    disabled: true,
+    onchange: () => chosen("saved"),
+  });
+  const risk = h("input", {
+    type: "radio",
+    name: "keep",
+    id: "keep-risk",
+    disabled: !lasting,
+    onchange: () => chosen("risk"),
+  });
   const save = () => {
     saveCopy(identity);
     saved.disabled = false;
     saved.focus();
   };
-  const words = h("p", {}, "A signing key was made in this browser. Only with it can your entry ever be changed again. It is not sent to anybody, so nobody can give it back to you: ", h("b", {}, "if it is lost, your entry stays as it is for ever"), ", and people go on using the keys in it. It is lost when this browser's data is cleared, or with this device.");
+  const words = h(
+    "p",
+    {},
+    "A signing key was made in this browser. Only with it can your entry ever be changed again. It is not sent to anybody, so nobody can give it back to you: ",
+    h("b", {}, "if it is lost, your entry stays as it is for ever"),
+    ", and people go on using the keys in it. It is lost when this browser's data is cleared, or with this device.",
+  );
   const browser = lasting
     ? null
-    : notice("warn", "This browser keeps nothing for this site", h("p", {}, "It is a private window, or storage is switched off. When this tab is closed, the copy that you save is the only one."));
+    : notice(
+        "warn",
+        "This browser keeps nothing for this site",
+        h(
+          "p",
+          {},
+          "It is a private window, or storage is switched off. When this tab is closed, the copy that you save is the only one.",
+        ),
+      );
   return h(
     "fieldset",
     { class: "keep" },
@@ -86,9 +118,31 @@ export function keepKey(identity, lasting, chosen) {
     words,
     browser,
     h("button", { type: "button", onclick: save }, "Save a copy of the signing key"),
-    h("p", { class: "hint" }, "A file that whoever has it can change your entry with: keep it where you keep other secrets, for example in a password manager. The command line takes it too."),
-    h("div", { class: "choice" }, saved, h("label", { for: "keep-saved" }, "I have the copy in a safe place. (This browser then forgets how to read its own; it can only sign with it.)")),
-    h("div", { class: "choice" }, risk, h("label", { for: "keep-risk" }, "Go on without a copy. I know that I may lose my entry; I can save one later in this browser.")),
+    h(
+      "p",
+      { class: "hint" },
+      "A file that whoever has it can change your entry with: keep it where you keep other secrets, for example in a password manager. The command line takes it too.",
+    ),
+    h(
+      "div",
+      { class: "choice" },
+      saved,
+      h(
+        "label",
+        { for: "keep-saved" },
+        "I have the copy in a safe place. (This browser then forgets how to read its own; it can only sign with it.)",
+      ),
+    ),
+    h(
+      "div",
+      { class: "choice" },
+      risk,
+      h(
+        "label",
+        { for: "keep-risk" },
+        "Go on without a copy. I know that I may lose my entry; I can save one later in this browser.",
+      ),
+    ),
   );
 }
 
@@ -96,7 +150,11 @@ export function keepKey(identity, lasting, chosen) {
 export function saveCopy(identity) {
   const seeds = identity.keys.flatMap(({ seed }) => seed ?? []);
   const { address, realm, pending } = identity;
-  download(`coname-signing-key-${address.replace(/[^A-Za-z0-9@.-]/g, "_")}.json`, write({ address, realm, seeds, pending }), "application/json");
+  download(
+    `coname-signing-key-${address.replace(/[^A-Za-z0-9@.-]/g, "_")}.json`,
+    write({ address, realm, seeds, pending }),
+    "application/json",
+  );
 }
 
 /** @param {Identity} identity @returns {boolean} whether a copy can be saved */

@@ -7,14 +7,14 @@
 import { NONCE_SIZE, newKeys } from "../owner/compose.js";
 import { owns, prepareUpdate, sameKeys, settled } from "../owner/identity.js";
 import { realmName } from "../owner/identity_file.js";
-import { generate, sealed } from "../owner/signer.js";
+import { generate } from "../owner/signer.js";
 import { announce, byId, focusOn, h, notice } from "./dom.js";
-import { importForm } from "./owner_import.js";
 import { KeysEditor } from "./owner_keys.js";
 import { Publishing } from "./owner_publish.js";
-import { canSave, changes, keepKey, saveCopy, wholeUpdate } from "./owner_review.js";
+import { canSave, changes, keepKey, wholeUpdate } from "./owner_review.js";
+import { keyPanel, notHere } from "./owner_signing_key.js";
 import { nonceOf, proofIn, takeOutcome } from "./login.js";
-import { errorCard, keyCards } from "./result_card.js";
+import { errorCard } from "./result_card.js";
 import { Refusal } from "./server.js";
 
 /** @typedef {import("../owner/identity.js").Identity} Identity */
@@ -47,7 +47,11 @@ export class OwnerView {
 
   /** @param {string} address */
   #shortcut(address) {
-    return h("button", { type: "button", class: "quiet", onclick: () => void this.begin(address) }, `${address}, whose signing key is here`);
+    return h(
+      "button",
+      { type: "button", class: "quiet", onclick: () => void this.begin(address) },
+      `${address}, whose signing key is here`,
+    );
   }
 
   /** @param {Identity[]} kept @param {import("./login.js").Outcome} outcome */
@@ -56,7 +60,15 @@ export class OwnerView {
     const identity = kept.find((each) => each.pending && nonceOf(each) === outcome.nonce);
     if (!identity) {
       const title = outcome.error ? new Refusal(401, outcome.error.code, outcome.error.message) : null;
-      this.#show(title ? errorCard(title) : notice("warn", "That login was for something else", h("p", {}, "This browser has no change waiting for it. Nothing was published.")));
+      this.show(
+        title
+          ? errorCard(title)
+          : notice(
+              "warn",
+              "That login was for something else",
+              h("p", {}, "This browser has no change waiting for it. Nothing was published."),
+            ),
+      );
       return;
     }
     this.input.value = identity.address;
@@ -66,7 +78,7 @@ export class OwnerView {
   }
 
   /** @param {HTMLElement} element */
-  #show(element) {
+  show(element) {
     this.stage.replaceChildren(element);
     focusOn(this.stage);
   }
@@ -79,7 +91,7 @@ export class OwnerView {
       const answer = await this.directory.lookup(asked);
       this.#offer(answer, await this.#settle(answer));
     } catch (error) {
-      this.#show(errorCard(error));
+      this.show(errorCard(error));
     }
   }
 
@@ -90,11 +102,21 @@ export class OwnerView {
 
   /** @param {Answer} answer @returns {Promise<Identity | null>} what this browser has of the address, brought up to date */
   async #settle({ verified }) {
-    const kept = await this.store.get("identities", this.#name(verified.user_id));
-    if (!kept || verified.entry === null) return kept ?? null;
+    const kept = await this.kept(verified.user_id);
+    if (kept === null || verified.entry === null) return kept;
     const now = settled(kept, verified.entry);
     if (now !== kept) await this.keep(now);
     return now;
+  }
+
+  /** @param {string} address @returns {Promise<Identity | null>} */
+  async kept(address) {
+    return (await this.store.get("identities", this.#name(address))) ?? null;
+  }
+
+  /** @param {Identity} identity */
+  async forget(identity) {
+    await this.store.remove("identities", this.#name(identity.address));
   }
 
   /** @param {Identity} identity */
@@ -105,17 +127,39 @@ export class OwnerView {
   /** @param {Answer} answer @param {Identity | null} identity */
   #offer(answer, identity) {
     const { entry, profile, user_id } = answer.verified;
-    if (entry !== null && !(identity && owns(identity, entry.update_policy))) return this.#show(this.#notHere(answer));
+    if (entry !== null && !(identity && owns(identity, entry.update_policy))) return this.show(notHere(this, answer));
     const published = profile?.keys ?? new Map();
     const waiting = identity?.pending ? newKeys(identity.pending) : null;
     const editor = new KeysEditor(waiting ?? published);
-    const review = h("button", { type: "button", class: "primary", onclick: () => void this.#review(answer, identity, editor.keys) }, "Review and publish");
+    const review = h(
+      "button",
+      { type: "button", class: "primary", onclick: () => void this.#review(answer, identity, editor.keys) },
+      "Review and publish",
+    );
     editor.changed = () => (review.disabled = !this.#worthPublishing(entry !== null, published, editor.keys));
     editor.changed();
-    const title = entry === null ? `${user_id} is not registered yet` : `${user_id} is registered, and its signing key is in this browser`;
-    const words = entry === null ? "Add the public keys that others shall use, then review and publish them." : "This is what it publishes. Add, replace or remove keys, then review and publish.";
-    const onItsWay = waiting && !sameKeys(waiting, published) && h("p", {}, "A change that you made here was not confirmed yet. It is shown below; publishing it again is safe.");
-    this.#show(h("div", {}, notice(entry === null ? "neutral" : "good", title, h("p", {}, words), onItsWay), editor.element, review, identity && this.#keyPanel(identity)));
+    const title =
+      entry === null
+        ? `${user_id} is not registered yet`
+        : `${user_id} is registered, and its signing key is in this browser`;
+    const words =
+      entry === null
+        ? "Add the public keys that others shall use, then review and publish them."
+        : "This is what it publishes. Add, replace or remove keys, then review and publish.";
+    const onItsWay =
+      waiting &&
+      !sameKeys(waiting, published) &&
+      h("p", {}, "A change that you made here was not confirmed yet. It is shown below; publishing it again is safe.");
+    this.show(
+      h(
+        "div",
+        {},
+        notice(entry === null ? "neutral" : "good", title, h("p", {}, words), onItsWay),
+        editor.element,
+        review,
+        identity && keyPanel(this, identity),
+      ),
+    );
     announce(title);
   }
 
@@ -124,58 +168,20 @@ export class OwnerView {
     return registered ? !sameKeys(before, after) : after.size > 0;
   }
 
-  /** @param {Answer} answer */
-  #notHere({ verified }) {
-    const words = h("p", {}, "Its entry can be changed with its signing key only. Bring that into this browser from the copy that you saved, or from the file of the command line. Without it, nobody can change the entry, not even those who run the directory.");
-    const form = importForm(this.directory.realm, async (identity) => {
-      await this.keep(identity);
-      await this.begin(identity.address);
-    });
-    return h("div", {}, notice("warn", `${verified.user_id} is registered, but its signing key is not in this browser`, words), form, h("h2", {}, "What it publishes"), keyCards(verified.profile?.keys ?? new Map()));
-  }
-
-  /** @param {Identity} identity */
-  #keyPanel(identity) {
-    const forget = async () => {
-      if (!confirm(`Remove the signing key of ${identity.address} from this browser? Without a saved copy, the entry can never be changed again.`)) return;
-      await this.store.remove("identities", this.#name(identity.address));
-      await this.begin(identity.address);
-    };
-    const saved = async () => {
-      saveCopy(identity);
-      this.#show(this.#confirmSaved(identity));
-    };
-    const words = canSave(identity)
-      ? "It is in this browser only, as far as this page knows. If this browser's data is cleared before you save a copy, the entry can never be changed again."
-      : "This browser can sign with it, and cannot read it out. You have a copy, or had one.";
-    return h(
-      "details",
-      {},
-      h("summary", {}, "The signing key in this browser"),
-      h("p", {}, words),
-      h("div", { class: "actions" }, canSave(identity) && h("button", { type: "button", onclick: saved }, "Save a copy"), h("button", { type: "button", class: "quiet danger", onclick: forget }, "Remove it from this browser")),
-    );
-  }
-
-  /** @param {Identity} identity */
-  #confirmSaved(identity) {
-    const seal = async () => {
-      await this.keep({ ...identity, keys: identity.keys.map(sealed) });
-      await this.begin(identity.address);
-    };
-    const back = () => void this.begin(identity.address);
-    return notice("neutral", "Is the copy in a safe place?", h("p", {}, "Then this browser need not be able to read its own any more: it keeps one that it can only sign with."), h("div", { class: "actions" }, h("button", { type: "button", onclick: seal }, "Yes, it is safe"), h("button", { type: "button", class: "quiet", onclick: back }, "Not yet")));
-  }
-
   /** @param {Answer} answer @param {Identity | null} known @param {Map<string, Uint8Array>} keys */
   async #review(answer, known, keys) {
     try {
       const { verified, proof } = answer;
-      const started = known ?? { address: verified.user_id, realm: realmName(this.directory.realm), keys: [await generate()], pending: null };
+      const started = known ?? {
+        address: verified.user_id,
+        realm: realmName(this.directory.realm),
+        keys: [await generate()],
+        pending: null,
+      };
       const nonce = crypto.getRandomValues(new Uint8Array(NONCE_SIZE));
       this.#showReview(answer, await prepareUpdate(started, verified, proof.entry, keys, nonce), keys);
     } catch (error) {
-      this.#show(errorCard(error));
+      this.show(errorCard(error));
     }
   }
 
@@ -185,13 +191,26 @@ export class OwnerView {
     const asksToSave = registering && canSave(identity);
     /** @type {"saved" | "risk" | null} */
     let choice = null;
-    const publish = h("button", { type: "button", class: "primary", disabled: asksToSave, onclick: () => void this.#publishing(identity, choice === "saved").start() }, registering ? "Register and publish" : "Publish the change");
+    const publish = h(
+      "button",
+      {
+        type: "button",
+        class: "primary",
+        disabled: asksToSave,
+        onclick: () => void this.#publishing(identity, choice === "saved").start(),
+      },
+      registering ? "Register and publish" : "Publish the change",
+    );
     const chosen = (/** @type {typeof choice} */ made) => {
       choice = made;
       publish.disabled = made === null;
     };
-    const back = h("button", { type: "button", class: "quiet", onclick: () => void this.begin(identity.address) }, "Back");
-    this.#show(
+    const back = h(
+      "button",
+      { type: "button", class: "quiet", onclick: () => void this.begin(identity.address) },
+      "Back",
+    );
+    this.show(
       h(
         "div",
         {},
@@ -209,7 +228,7 @@ export class OwnerView {
   /** @param {Identity} identity @param {boolean} [copySaved] */
   #publishing(identity, copySaved = false) {
     const publishing = new Publishing(this, identity, copySaved);
-    this.#show(publishing.element);
+    this.show(publishing.element);
     return publishing;
   }
 }

@@ -28,12 +28,18 @@ export function resultCard(directory, answer) {
       ["Who vouches", vouchers(directory, answer)],
     ]),
     steps(answer),
-    h("p", { class: "hint" }, "Checked here, by this page's own code. ", h("a", { href: "#about" }, "What that proves, and what not")),
+    h(
+      "p",
+      { class: "hint" },
+      "Checked here, by this page's own code. ",
+      h("a", { href: "#about" }, "What that proves, and what not"),
+    ),
   );
 }
 
 function untrustworthy() {
-  const text = "This realm uses the index function of 2017, which is broken: its provider could prove different entries for this address to different people.";
+  const text =
+    "This realm uses the index function of 2017, which is broken: its provider could prove different entries for this address to different people.";
   return h("p", {}, text);
 }
 
@@ -57,7 +63,16 @@ export function keyCard(name, value, ...more) {
       "div",
       { class: "actions" },
       text !== null && copyButton(text, `the ${name} key`),
-      h("button", { type: "button", class: "quiet", "aria-label": `Download the ${name} key`, onclick: () => download(file, /** @type {any} */ (value), "application/octet-stream") }, "Download"),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "quiet",
+          "aria-label": `Download the ${name} key`,
+          onclick: () => download(file, /** @type {any} */ (value), "application/octet-stream"),
+        },
+        "Download",
+      ),
       ...more,
     ),
   );
@@ -70,7 +85,11 @@ function since(directory, answer) {
   const version = h("span", {}, `, version ${answer.verified.entry?.version} of the entry`);
   directory.since(answer).then(
     ({ first: { verified }, exact }) =>
-      place.replaceChildren(`${exact ? "" : "at least since "}epoch ${verified.epoch}, `, time(verified.head.issue_time_ns), version),
+      place.replaceChildren(
+        `${exact ? "" : "at least since "}epoch ${verified.epoch}, `,
+        time(verified.head.issue_time_ns),
+        version,
+      ),
     (error) => place.replaceChildren(`could not be found out: ${explain(error).title}`),
   );
   return ["In force since", place];
@@ -82,19 +101,32 @@ function vouchers({ realm }, { verified }) {
     const name = realm.signer_names.get(id) ?? "signer";
     return h("li", { title: `key id ${id}` }, name, h("span", { class: "dim" }, " signed ", time(at)));
   });
-  return h("ul", { class: "signers" }, ...signers);
+  const replicas = realm.keyserver_auth?.public_keys;
+  const alone = replicas && [...verified.signers.keys()].every((id) => replicas.has(id));
+  const words = "Only the directory's own servers: no independent verifier has to sign here.";
+  return h("div", {}, h("ul", { class: "signers" }, ...signers), alone ? h("p", { class: "hint" }, words) : null);
 }
 
 /** @param {Answer} answer */
 function steps({ verified }) {
-  const rows = verified.steps.map(([name, sentence]) => h("li", {}, mark("good"), h("div", {}, h("b", {}, name), " ", sentence)));
-  return h("details", {}, h("summary", {}, `What was checked: ${counted(rows.length, "step")}, all passed`), h("ol", { class: "steps" }, ...rows));
+  const rows = verified.steps.map(([name, sentence]) =>
+    h("li", {}, mark("good"), h("div", {}, h("b", {}, name), " ", sentence)),
+  );
+  return h(
+    "details",
+    {},
+    h("summary", {}, `What was checked: ${counted(rows.length, "step")}, all passed`),
+    h("ol", { class: "steps" }, ...rows),
+  );
 }
 
 /** @param {unknown} error @returns {HTMLElement} */
 export function errorCard(error) {
   const { kind, title, text, detail } = explain(error);
-  const refused = kind === "bad" ? h("p", {}, h("b", {}, "Do not use any key that was shown to you for this address. "), text) : h("p", {}, text);
+  const refused =
+    kind === "bad"
+      ? h("p", {}, h("b", {}, "Do not use any key that was shown to you for this address. "), text)
+      : h("p", {}, text);
   const more = detail && h("details", {}, h("summary", {}, "Details"), h("p", { class: "mono" }, detail));
   return h("div", { class: "result", role: "alert" }, notice(kind, title, text && refused, more || null));
 }

@@ -81,7 +81,11 @@ function proof(answer) {
 /** @param {string} path @param {object | null} body null: GET @param {number} seconds @returns {Promise<any>} */
 async function ask(path, body, seconds) {
   const signal = AbortSignal.timeout(1000 * seconds);
-  const options = { signal, credentials: /** @type {const} */ ("same-origin"), redirect: /** @type {const} */ ("error") };
+  const options = {
+    signal,
+    credentials: /** @type {const} */ ("same-origin"),
+    redirect: /** @type {const} */ ("error"),
+  };
   const json = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
   let status, text;
   try {
@@ -100,7 +104,9 @@ function read(status, text) {
   try {
     answer = JSON.parse(text);
   } catch {
-    throw status === 200 ? new ProofInvalid("form", "the answer is not JSON") : new Refusal(status, "", `HTTP ${status}`);
+    throw status === 200
+      ? new ProofInvalid("form", "the answer is not JSON")
+      : new Refusal(status, "", `HTTP ${status}`);
   }
   if (status === 200) return answer;
   throw new Refusal(status, String(answer?.error?.code ?? ""), String(answer?.error?.message ?? `HTTP ${status}`));

@@ -26,7 +26,8 @@ export function ageRecipients(text) {
 function recipient(line, place) {
   const separator = line.lastIndexOf("1");
   const [prefix, data] = [line.slice(0, separator), line.slice(separator + 1)];
-  if (!/^age(1[a-z0-9-]+)?$/.test(prefix)) throw new InvalidRequest(`line ${place} is no age recipient: age1… is expected`);
+  if (!/^age(1[a-z0-9-]+)?$/.test(prefix))
+    throw new InvalidRequest(`line ${place} is no age recipient: age1… is expected`);
   const values = [...data].map((character) => ALPHABET.indexOf(character));
   if (values.includes(-1) || checksum(prefix, values) !== 1 || (prefix === "age" && data.length !== NATIVE)) {
     throw new InvalidRequest(`line ${place} is a damaged age recipient: a character is wrong or missing`);

@@ -19,7 +19,11 @@ import { sshKeys } from "./ssh.js";
  */
 
 /** What each name is called. */
-const TITLES = /** @type {Record<string, string>} */ ({ pgp: "OpenPGP certificate", ssh: "SSH keys", age: "age recipients" });
+const TITLES = /** @type {Record<string, string>} */ ({
+  pgp: "OpenPGP certificate",
+  ssh: "SSH keys",
+  age: "age recipients",
+});
 
 /** Names for keys of other kinds: what a command line takes without quotes. */
 export const NAME = /^[a-z0-9][a-z0-9._-]{0,39}$/;

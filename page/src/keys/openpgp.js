@@ -15,7 +15,9 @@ import { InvalidRequest } from "../verify/errors.js";
 export const MAX_COMPONENTS = 64;
 export const MAX_COMPONENTS_TIMES_SIGNATURES = 5000;
 
-const [SIGNATURE, SECRET_KEY, PUBLIC_KEY, SECRET_SUBKEY, USER_ID, PUBLIC_SUBKEY, USER_ATTRIBUTE] = [2, 5, 6, 7, 13, 14, 17];
+const [SIGNATURE, SECRET_KEY, PUBLIC_KEY, SECRET_SUBKEY, USER_ID, PUBLIC_SUBKEY, USER_ATTRIBUTE] = [
+  2, 5, 6, 7, 13, 14, 17,
+];
 const COMPONENTS = [PUBLIC_KEY, PUBLIC_SUBKEY, USER_ID, USER_ATTRIBUTE];
 
 const BEGIN = "-----BEGIN PGP PUBLIC KEY BLOCK-----";
@@ -23,8 +25,18 @@ const END = "-----END PGP PUBLIC KEY BLOCK-----";
 
 /** @type {Record<number, string>} by their numbers (RFC 9580, section 9.1) */
 const ALGORITHMS = {
-  1: "RSA", 2: "RSA", 3: "RSA", 16: "Elgamal", 17: "DSA", 18: "ECDH", 19: "ECDSA",
-  22: "EdDSA", 25: "X25519", 26: "X448", 27: "Ed25519", 28: "Ed448",
+  1: "RSA",
+  2: "RSA",
+  3: "RSA",
+  16: "Elgamal",
+  17: "DSA",
+  18: "ECDH",
+  19: "ECDSA",
+  22: "EdDSA",
+  25: "X25519",
+  26: "X448",
+  27: "Ed25519",
+  28: "Ed448",
 };
 
 /**
@@ -58,7 +70,12 @@ export function certificate(data) {
 function describe(key) {
   if (key.length < 6) throw new InvalidRequest("its public key is cut off");
   const created = new Date(1000 * new DataView(key.buffer, key.byteOffset).getUint32(1));
-  return { version: key[0], fingerprint: fingerprint(key), algorithm: ALGORITHMS[key[5]] ?? `algorithm ${key[5]}`, created };
+  return {
+    version: key[0],
+    fingerprint: fingerprint(key),
+    algorithm: ALGORITHMS[key[5]] ?? `algorithm ${key[5]}`,
+    created,
+  };
 }
 
 /**
@@ -87,7 +104,8 @@ function check(packets) {
     throw new InvalidRequest("it holds a secret key, which must never be published");
   }
   if (packets[0]?.kind !== PUBLIC_KEY) throw new InvalidRequest("it does not begin with a public key");
-  if (packets.slice(1).some(({ kind }) => kind === PUBLIC_KEY)) throw new InvalidRequest("it holds several certificates");
+  if (packets.slice(1).some(({ kind }) => kind === PUBLIC_KEY))
+    throw new InvalidRequest("it holds several certificates");
   const other = packets.find(({ kind }) => kind !== SIGNATURE && !COMPONENTS.includes(kind));
   if (other) throw new InvalidRequest(`it holds a packet of type ${other.kind}, which is no part of a certificate`);
   const components = packets.filter(({ kind }) => kind !== SIGNATURE).length;
@@ -103,7 +121,7 @@ function check(packets) {
 /** @param {Uint8Array} data @returns {Packet[]} */
 function readPackets(data) {
   const packets = [];
-  for (let place = 0; place < data.length; ) {
+  for (let place = 0; place < data.length;) {
     const { kind, size, body } = header(data, place);
     if (body + size > data.length) throw cutOff();
     packets.push({ kind, body: data.slice(body, body + size) });
@@ -150,7 +168,11 @@ function unarmoured(data) {
   if (!data.length) throw new InvalidRequest("there is nothing in it");
   // Every packet's first bit is set, and no character of armour has it.
   if (data[0] & 0x80) return data;
-  const lines = new TextDecoder("latin1").decode(data).trim().split(/\r\n|\r|\n/).map((line) => line.trim());
+  const lines = new TextDecoder("latin1")
+    .decode(data)
+    .trim()
+    .split(/\r\n|\r|\n/)
+    .map((line) => line.trim());
   if (lines[0] !== BEGIN || lines.at(-1) !== END || !lines.includes("")) {
     throw new InvalidRequest("it is neither binary nor one armoured public key block");
   }

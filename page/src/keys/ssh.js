@@ -25,7 +25,8 @@ export function sshKeys(text) {
 /** @param {string} line @param {number} place @returns {SshKey} */
 function sshKey(line, place) {
   const [, type, encoded, comment] = /^(\S+)\s+(\S+)\s*(.*)$/.exec(line) ?? [];
-  if (!encoded || !TYPE.test(type)) throw new InvalidRequest(`line ${place} is no SSH public key: type and key are expected`);
+  if (!encoded || !TYPE.test(type))
+    throw new InvalidRequest(`line ${place} is no SSH public key: type and key are expected`);
   const blob = decoded(encoded, place);
   // The key begins with its type, after four bytes of length (RFC 4253, section 6.6).
   const name = utf8(type);

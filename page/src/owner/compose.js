@@ -4,7 +4,8 @@
 
 import { profileCommitment, keyId, shake } from "../verify/hashes.js";
 import * as messages from "../verify/messages.js";
-import { decode, encode } from "../verify/wire.js";
+import { encode } from "../verify/encoding.js";
+import { decode } from "../verify/wire.js";
 
 /** @typedef {import("../verify/types.d.ts").Bytes} Bytes */
 /** @typedef {import("../verify/types.d.ts").AuthorizationPolicy} AuthorizationPolicy */

@@ -67,7 +67,9 @@ export async function prepareUpdate(identity, before, encoded, keys, nonce) {
   if (maySendAgain(identity, before, encoded, keys)) return identity;
   const { entry } = before;
   if (entry !== null && !owns(identity, entry.update_policy)) {
-    throw new UpdateInvalid(`the entry of ${identity.address} asks for another signing key than the one in this browser`);
+    throw new UpdateInvalid(
+      `the entry of ${identity.address} asks for another signing key than the one in this browser`,
+    );
   }
   const overtaken = identity.pending === null ? [] : [newEntry(identity.pending)];
   const policy = entry?.update_policy ?? soleKeyPolicy(/** @type {SigningKey} */ (identity.keys.at(-1)).public);
@@ -116,5 +118,7 @@ function maySendAgain({ pending }, before, encoded, keys) {
 
 /** @param {Map<string, Bytes>} one @param {Map<string, Bytes>} other */
 export function sameKeys(one, other) {
-  return one.size === other.size && [...one].every(([name, key]) => other.has(name) && equal(key, other.get(name) ?? key));
+  return (
+    one.size === other.size && [...one].every(([name, key]) => other.has(name) && equal(key, other.get(name) ?? key))
+  );
 }

@@ -9,7 +9,8 @@ import { base64, concat, equal, fromBase64, hex, toLittleEndian, utf8 } from "..
 import { ConameError } from "../verify/errors.js";
 import { shake } from "../verify/hashes.js";
 import { UpdateRequest } from "../verify/messages.js";
-import { decode, encode } from "../verify/wire.js";
+import { encode } from "../verify/encoding.js";
+import { decode } from "../verify/wire.js";
 import { idOf, newEntry, newKeys } from "./compose.js";
 
 /** @typedef {import("../verify/types.d.ts").RealmConfig} RealmConfig */
@@ -22,7 +23,9 @@ const FORMAT = 1;
 
 /** A name for the realm: readable, and different for each name and VRF key. @param {RealmConfig} realm @returns {string} */
 export function realmName(realm) {
-  const readable = realm.RealmName.replace(/[^A-Za-z0-9.-]/gu, "_").slice(0, 40).replace(/^\.+/, "");
+  const readable = realm.RealmName.replace(/[^A-Za-z0-9.-]/gu, "_")
+    .slice(0, 40)
+    .replace(/^\.+/, "");
   const name = utf8(realm.RealmName);
   const size = toLittleEndian(BigInt(name.length), 4).reverse();
   return `${readable}-${hex(shake(concat(size, name, realm.VRFPublic), 8))}`;
@@ -60,7 +63,7 @@ export function read(text) {
 /** @param {string} encoded @returns {Update} */
 function readPending(encoded) {
   const pending = decode(UpdateRequest, fromBase64(encoded));
-  newEntry(pending), newKeys(pending); // throw now, not later
+  (newEntry(pending), newKeys(pending)); // throw now, not later
   return pending;
 }
 
@@ -82,5 +85,9 @@ function checksum(body) {
 function sorted(value) {
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)).map(([name, each]) => [name, sorted(each)]));
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([one], [other]) => (one < other ? -1 : 1))
+      .map(([name, each]) => [name, sorted(each)]),
+  );
 }

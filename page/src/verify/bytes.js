@@ -32,7 +32,10 @@ export function base64(data) {
  * @throws {RangeError} it is not
  */
 export function fromBase64(text) {
-  const plain = text.replaceAll("-", "+").replaceAll("_", "/").replace(/={1,2}$/, "");
+  const plain = text
+    .replaceAll("-", "+")
+    .replaceAll("_", "/")
+    .replace(/={1,2}$/, "");
   if (!/^[A-Za-z0-9+/]*$/.test(plain) || plain.length % 4 === 1) throw new RangeError("not base64");
   return Uint8Array.from(atob(plain), (character) => character.charCodeAt(0));
 }

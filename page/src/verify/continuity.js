@@ -31,7 +31,12 @@ function contradiction(message) {
 
 /** @param {Verified} verified @param {import("./types.d.ts").LookupProof} proof @returns {Sighting} */
 export function sighting({ index, epoch, entry }, proof) {
-  return { index, epoch, version: entry?.version ?? null, entryHash: proof.entry ? entryHash(proof.entry) : new Uint8Array(0) };
+  return {
+    index,
+    epoch,
+    version: entry?.version ?? null,
+    entryHash: proof.entry ? entryHash(proof.entry) : new Uint8Array(0),
+  };
 }
 
 /**
@@ -60,7 +65,10 @@ function checkChain(older, newer) {
   if (newer.epoch === older.epoch + 1n && !names(newer, older)) {
     throw contradiction(`epoch ${newer.epoch} does not follow from epoch ${older.epoch}, as it was seen`);
   }
-  for (const [before, after] of [[older, newer], [newer, older]]) {
+  for (const [before, after] of [
+    [older, newer],
+    [newer, older],
+  ]) {
     if (names(after, before) && after.epoch !== before.epoch + 1n) {
       throw contradiction(`epoch ${after.epoch} names epoch ${before.epoch} as the one before it`);
     }
@@ -85,7 +93,9 @@ export function settle(known, seen) {
   if (known === null) return { first: seen, last: seen };
   const { first, last } = known;
   if (!equal(last.index, seen.index)) {
-    throw contradiction(`the address has two indices: ${hex(last.index)} was proved before, and ${hex(seen.index)} now`);
+    throw contradiction(
+      `the address has two indices: ${hex(last.index)} was proved before, and ${hex(seen.index)} now`,
+    );
   }
   for (const each of [first, last]) each.epoch <= seen.epoch ? checkForward(each, seen) : checkForward(seen, each);
   if (!same(last, seen)) return seen.epoch > last.epoch ? { first: seen, last: seen } : known;

@@ -58,7 +58,10 @@ function readField(field, value, parent, depth) {
     const keyType = /** @type {Scalar} */ (field.key);
     const pairs = Object.entries(asObject(value, path));
     return new Map(
-      pairs.map(([key, each]) => [readScalar(keyType, key, path), readValue(field.type, each, `${path}[${key}]`, depth)]),
+      pairs.map(([key, each]) => [
+        readScalar(keyType, key, path),
+        readValue(field.type, each, `${path}[${key}]`, depth),
+      ]),
     );
   }
   return readValue(field.type, value, path, depth);

@@ -32,7 +32,10 @@ export const Duration = message("Duration", { 1: ["seconds", "int64"], 2: ["nano
 /** Its field 1 is the only member of a oneof: present, even if empty. */
 export const PublicKey = message("PublicKey", { 1: ["ed25519", "bytes", "optional"] });
 
-export const QuorumExpr = message("QuorumExpr", { 1: ["threshold", "uint32"], 2: ["candidates", "fixed64", "repeated"] });
+export const QuorumExpr = message("QuorumExpr", {
+  1: ["threshold", "uint32"],
+  2: ["candidates", "fixed64", "repeated"],
+});
 QuorumExpr.fields.set(3, { name: "subexpressions", type: QuorumExpr, label: "repeated" });
 
 export const AuthorizationPolicy = message("AuthorizationPolicy", {
@@ -120,6 +123,7 @@ export const RealmConfig = message("RealmConfig", {
   8: ["tree_nonce", "bytes"],
   100: ["vrf_suite", "enum"],
   101: ["signer_names", "string", "map", "fixed64"],
+  102: ["keyserver_auth", AuthorizationPolicy],
 });
 
 export const Config = message("Config", { 1: ["realms", RealmConfig, "repeated"] });

@@ -38,7 +38,10 @@ export function commonHead(realm, ratifications) {
   }
   const first = heads.parse(ratifications[0].head);
   if (first.realm !== realm) {
-    throw new ProofInvalid(heads.STEP, `the epoch head is of the realm ${quoted(first.realm)}, not of ${quoted(realm)}`);
+    throw new ProofInvalid(
+      heads.STEP,
+      `the epoch head is of the realm ${quoted(first.realm)}, not of ${quoted(realm)}`,
+    );
   }
   ratifications.slice(1).forEach((other, place) => checkSame(first, heads.parse(other.head), place + 2));
   return first;

@@ -1,18 +1,36 @@
 /** The messages as they are once decoded (messages.js). 64-bit integers are bigint; a message that is absent is null. */
 
 export type Bytes = Uint8Array;
-export interface Time { seconds: bigint; nanos: number }
-export interface PublicKey { ed25519: Bytes | null }
-export interface QuorumExpr { threshold: number; candidates: bigint[]; subexpressions: QuorumExpr[] }
-export interface AuthorizationPolicy { public_keys: Map<bigint, PublicKey>; quorum: QuorumExpr | null }
+export interface Time {
+  seconds: bigint;
+  nanos: number;
+}
+export interface PublicKey {
+  ed25519: Bytes | null;
+}
+export interface QuorumExpr {
+  threshold: number;
+  candidates: bigint[];
+  subexpressions: QuorumExpr[];
+}
+export interface AuthorizationPolicy {
+  public_keys: Map<bigint, PublicKey>;
+  quorum: QuorumExpr | null;
+}
 export interface Entry {
   index: Bytes;
   version: bigint;
   update_policy: AuthorizationPolicy | null;
   profile_commitment: Bytes;
 }
-export interface Profile { nonce: Bytes; keys: Map<string, Bytes> }
-export interface SignedEntryUpdate { new_entry: Bytes; signatures: Map<bigint, Bytes> }
+export interface Profile {
+  nonce: Bytes;
+  keys: Map<string, Bytes>;
+}
+export interface SignedEntryUpdate {
+  new_entry: Bytes;
+  signatures: Map<bigint, Bytes>;
+}
 export interface EpochHead {
   realm: string;
   epoch: bigint;
@@ -21,9 +39,19 @@ export interface EpochHead {
   previous_summary_hash: Bytes;
   next_epoch_policy: AuthorizationPolicy | null;
 }
-export interface TimestampedEpochHead { head: Bytes; timestamp: Time | null }
-export interface SignedEpochHead { head: Bytes; signatures: Map<bigint, Bytes> }
-export interface TreeProof { neighbors: Bytes[]; existing_index: Bytes; existing_entry_hash: Bytes }
+export interface TimestampedEpochHead {
+  head: Bytes;
+  timestamp: Time | null;
+}
+export interface SignedEpochHead {
+  head: Bytes;
+  signatures: Map<bigint, Bytes>;
+}
+export interface TreeProof {
+  neighbors: Bytes[];
+  existing_index: Bytes;
+  existing_entry_hash: Bytes;
+}
 export interface LookupProof {
   user_id: string;
   index: Bytes;
@@ -33,8 +61,16 @@ export interface LookupProof {
   entry: Bytes | null;
   profile: Bytes | null;
 }
-export interface LookupRequest { epoch: bigint; user_id: string; quorum_requirement: QuorumExpr | null }
-export interface EmailProof { dkim_proof: Bytes | null; oidc_token: string | null; saml_response: string | null }
+export interface LookupRequest {
+  epoch: bigint;
+  user_id: string;
+  quorum_requirement: QuorumExpr | null;
+}
+export interface EmailProof {
+  dkim_proof: Bytes | null;
+  oidc_token: string | null;
+  saml_response: string | null;
+}
 export interface UpdateRequest {
   update: SignedEntryUpdate | null;
   profile: Bytes;
@@ -52,8 +88,12 @@ export interface RealmConfig {
   tree_nonce: Bytes;
   vrf_suite: number;
   signer_names: Map<bigint, string>;
+  /** The part of verification_policy that is the replicas', where the configuration says. */
+  keyserver_auth: AuthorizationPolicy | null;
 }
-export interface Config { realms: RealmConfig[] }
+export interface Config {
+  realms: RealmConfig[];
+}
 
 /** An epoch's head, read and checked for its form. */
 export interface Head {

@@ -1,13 +1,13 @@
 /**
- * Protobuf's binary encoding, for the tables of messages.js.
+ * Protobuf's binary encoding, for the tables of messages.js: reading it. encoding.js writes it.
  *
- * What is read the way protobuf's own parsers read it: unknown fields, and known ones of another wire type, are passed
+ * It is read the way protobuf's own parsers read it: unknown fields, and known ones of another wire type, are passed
  * over; a single message that comes several times is merged; the last of several values counts; numbers may be packed or
  * not; a map's entry with anything unknown in it is itself unknown (so reads the library that the servers use). 64-bit
  * numbers are bigint. What is not an encoding is refused; nothing read here is ever encoded again to be signed or hashed.
  */
 
-import { concat, fromUtf8, littleEndian, toLittleEndian, utf8 } from "./bytes.js";
+import { fromUtf8, littleEndian } from "./bytes.js";
 import { DecodeError } from "./errors.js";
 
 /** @typedef {import("./messages.js").Field} Field */
@@ -16,9 +16,9 @@ import { DecodeError } from "./errors.js";
 /** Levels of nesting that are followed, as in protobuf's own parsers: a stranger's quorum must not exhaust the stack. */
 export const MAX_DEPTH = 100;
 
-const VARINT = 0;
-const FIXED64 = 1;
-const LENGTH_DELIMITED = 2;
+export const VARINT = 0;
+export const FIXED64 = 1;
+export const LENGTH_DELIMITED = 2;
 const GROUP = 3;
 const END_GROUP = 4;
 const FIXED32 = 5;
@@ -197,7 +197,7 @@ function readMapEntry(field, map, data, depth) {
 }
 
 /** @param {Field} field a map @returns {Schema} the message that each of its entries is encoded as */
-function entrySchema({ name, key, type }) {
+export function entrySchema({ name, key, type }) {
   const keyType = /** @type {import("./messages.js").Scalar} */ (key);
   /** @type {[number, Field][]} */
   const fields = [
@@ -226,57 +226,4 @@ function text(data) {
   } catch {
     throw new DecodeError("a text is not UTF-8");
   }
-}
-
-/**
- * @param {Schema} schema
- * @param {any} message with all fields of `schema`, as `decode` gives it
- * @returns {Uint8Array} fields in the order of their numbers, maps in the order of their keys
- */
-export function encode(schema, message) {
-  const parts = [];
-  for (const [number, field] of [...schema.fields].sort(([one], [other]) => one - other)) {
-    for (const value of present(field, message[field.name])) parts.push(...encodeField(number, field, value));
-  }
-  return concat(...parts);
-}
-
-/** @param {Field} field @param {any} value @returns {Iterable<any>} the values to write, each in a field of its own */
-function present(field, value) {
-  if (field.label === "repeated") return field.type === "fixed64" && value.length ? [value] : value;
-  if (field.label === "map") return [...value].sort(([one], [other]) => (one < other ? -1 : 1));
-  if (value === null || value === undefined) return [];
-  const isDefault = value === 0 || value === 0n || value === "" || value === false || value.length === 0;
-  return field.label === "single" && typeof field.type === "string" && isDefault ? [] : [value];
-}
-
-/** @param {number} number @param {Field} field @param {any} value @returns {Uint8Array[]} */
-function encodeField(number, field, value) {
-  if (field.label === "map") return delimited(number, encodeMapEntry(field, value));
-  if (typeof field.type === "object") return delimited(number, encode(field.type, value));
-  if (Array.isArray(value)) return delimited(number, concat(...value.map((each) => toLittleEndian(each, 8))));
-  if (field.type === "string") return delimited(number, utf8(value));
-  if (field.type === "bytes") return delimited(number, value);
-  if (field.type === "fixed64") return [varint((number << 3) | FIXED64), toLittleEndian(value, 8)];
-  return [varint((number << 3) | VARINT), varint(BigInt.asUintN(64, BigInt(value)))];
-}
-
-/** @param {Field} field @param {[any, any]} entry */
-function encodeMapEntry(field, [key, value]) {
-  // Both are written even if they are defaults: so do protobuf's own encoders.
-  const [keyField, valueField] = entrySchema(field).fields.values();
-  return concat(...encodeField(1, keyField, key), ...encodeField(2, valueField, value));
-}
-
-/** @param {number} number @param {Uint8Array} data */
-function delimited(number, data) {
-  return [varint((number << 3) | LENGTH_DELIMITED), varint(data.length), data];
-}
-
-/** @param {number | bigint} number @returns {Uint8Array} */
-function varint(number) {
-  const bytes = [];
-  let rest = BigInt(number);
-  for (; rest >= 0x80n; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80);
-  return Uint8Array.from([...bytes, Number(rest)]);
 }
