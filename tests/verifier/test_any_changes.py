@@ -18,8 +18,8 @@ from tests.verifier.lying import LyingKeyserver
 
 
 class AnyChanges(SynchronousTestCase):
-    @settings(derandomize=True, max_examples=60, deadline=None)
-    @given(st.integers(1, 3), st.lists(ACTIONS, max_size=40), st.integers(1, 9))
+    @settings(derandomize=True, max_examples=40, deadline=None)
+    @given(st.integers(1, 3), st.lists(ACTIONS, min_size=5, max_size=30), st.integers(1, 9))
     def test_every_epoch_is_verified(self, count: int, actions: list[tuple[str, int]], at_once: int) -> None:
         realm = realm_of(count)
         machine = ChangingMachine(realm)
