@@ -1,7 +1,9 @@
 """What a replica does so that epochs are closed, and signed by it: proposes delimiters, and its signatures.
 
 Both are derived from the stored state and asked again whenever it changes: what got lost is proposed again, and a
-replica that was killed between closing an epoch and signing it signs it when it starts.
+replica that was killed between closing an epoch and signing it signs it when it starts. Where others keep the log too,
+it signs once it has heard of a leader: whoever leads reminds it of what it said last, so that one which was restored
+from a backup has been recognised by then.
 """
 
 from __future__ import annotations
@@ -59,6 +61,7 @@ class EpochDuties:
         self._closed_at = -inf
         self._delimiter_proposed_at = -inf
         self._signature_proposed_at = -inf
+        self._may_sign = steward.members is None
         self._delimiter = Reevaluated(self._clock, self._delimiter_due, self.propose_delimiter, failed)
         self._signature = Reevaluated(self._clock, self._signature_due, self._propose_signature, failed)
 
@@ -74,6 +77,8 @@ class EpochDuties:
 
     def begin(self) -> None:
         """Propose what is owed from now on."""
+        members = self._steward.members
+        self._may_sign = self._may_sign or (members is not None and members.leader() != 0)
         self._delimiter.reevaluate()
         self._signature.reevaluate()
 
@@ -150,7 +155,10 @@ class EpochDuties:
     def _signature_due(self) -> float | None:
         closed = Epoch(self._owner.state.closed_epoch)
         signer = self.signer(closed)
-        owed = bool(closed and signer) and self._parts.store.get(tables.ratification_key(closed, signer)) is None
+        owed = (
+            bool(closed and signer and self._may_sign)
+            and self._parts.store.get(tables.ratification_key(closed, signer)) is None
+        )
         return signature_due(
             self._clock.seconds(), owed, self._signature_proposed_at, self._parts.timing.intervals.retry
         )

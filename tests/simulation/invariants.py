@@ -171,6 +171,8 @@ class ReplicaInvariants:
 
     def signs(self, host: Host, message: bytes) -> None:
         """A replica's key signs this."""
+        if host.lost is not None:
+            raise Violation(f"replica {host.id} was put back to a backup, and signs")
         closed = self._stored_state(host)[1].closed_epoch
         for epoch in (closed, closed - 1):  # of the newest, the replica may not know yet that it is written
             if epoch < 1:
