@@ -150,7 +150,9 @@ class RaftLog:
         members = Membership(dict.fromkeys(settings.first, 0)) if settings.first else None
         self._store = RaftStore(self._database, settings.replica, members, applied, draw)
         own = {"id": settings.replica, "incarnation": self._store.incarnation, "session": draw()}
-        core_settings = Settings(**{**own, "election_ticks": ELECTION_HEARTBEATS, **settings.core})
+        core_settings = Settings(
+            joined=self._store.joined, **{**own, "election_ticks": ELECTION_HEARTBEATS, **settings.core}
+        )
         return Core(core_settings, self._store, applied, self._random)
 
     def _draw(self) -> int:

@@ -3,7 +3,8 @@
 =====  ===========  ===============================================================================================
 table  key          value
 =====  ===========  ===============================================================================================
-``i``  nothing      the incarnation (8 bytes), drawn when the database was made, and the id of its replica (8 bytes)
+``i``  nothing      the incarnation (8 bytes), drawn when the database was made, and the id of its replica (8 bytes);
+                    a byte more where it was made to join replicas that were there already
 ``h``  nothing      `RaftHardState`
 ``s``  nothing      `RaftSnapshot`: where the log begins; absent: it begins with entry 1
 ``e``  index        `RaftEntry`
@@ -35,6 +36,9 @@ from coname.replication.raft.membership import snapshot
 from coname.replication.raft.storage import FIRST_TERM
 
 IDENTITY_KEY, HARD_STATE_KEY, SNAPSHOT_KEY = b"i", b"h", b"s"
+
+IDENTITY_SIZE = 16
+_JOINED = b"j"
 
 JOIN_ANEW = "remove it from the cluster, empty both of its databases, and let it join anew"
 
@@ -76,6 +80,7 @@ class RaftStore:
     :param draw: gives a random number that is not 0, of 64 bits, for the identity of a new storage.
     :raises Corrupt: what is stored is damaged.
     :raises Misconfigured: this is another replica's log, or a log is missing that was there.
+    :ivar incarnation: which storage this is. :ivar joined: whether it was made to join replicas that were there.
     """
 
     def __init__(
@@ -87,6 +92,7 @@ class RaftStore:
             check_new(replica, applied)
             identity = self._begin(replica, membership, draw())
         self.incarnation = _incarnation(identity, replica)
+        self.joined = identity[IDENTITY_SIZE:] == _JOINED
         self._start = self._read_start()
         self._sizes = deque(self._read_sizes())  # of the entries, from the oldest
         self._total = sum(self._sizes)
@@ -194,7 +200,7 @@ class RaftStore:
         if membership is not None:
             hard_state, first = bootstrap(membership)
             entries.append(first)
-        identity = _identity(incarnation, replica)
+        identity = _identity(incarnation, replica) + (b"" if membership else _JOINED)
         self._store.write([Put(IDENTITY_KEY, identity), *self.writes(hard_state, entries, 0)], True)
         return identity
 
@@ -253,9 +259,9 @@ def _identity(incarnation: int, replica: int) -> bytes:
 
 
 def _incarnation(identity: bytes, replica: int) -> int:
-    if len(identity) != 16:
-        raise Corrupt(f"the log's identity has {len(identity)} bytes, not 16")
-    owner = int.from_bytes(identity[8:], "big")
+    if len(identity) < IDENTITY_SIZE or identity[IDENTITY_SIZE:] not in (b"", _JOINED):
+        raise Corrupt(f"the log's identity has {len(identity)} bytes, not {IDENTITY_SIZE}")
+    owner = int.from_bytes(identity[8:IDENTITY_SIZE], "big")
     if owner != replica:
         raise Misconfigured([f"this is the log of replica {owner:x}, not of replica {replica:x}"])
     return int.from_bytes(identity[:8], "big")

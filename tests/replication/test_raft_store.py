@@ -50,6 +50,12 @@ class StoreTests(StoreCase):
         log = self.opened(members=None)
         self.assertEqual((log.last_index(), log.hard_state()), (0, RaftHardState()))
 
+    def test_it_knows_for_good_that_it_has_joined(self) -> None:
+        store = MemoryStore()
+        for _ in range(2):
+            self.assertTrue(RaftStore(store, 1, None, 0, lambda: 7).joined)
+        self.assertFalse(RaftStore(MemoryStore(), 1, Membership({1: 0}), 0, lambda: 7).joined)
+
     def test_the_identity_is_drawn_once_for_each_database(self) -> None:
         self.assertEqual(self.log.incarnation, 77)
         again = RaftStore(self.store.crash(), 1, MEMBERS, 0, lambda: 5)

@@ -7,7 +7,8 @@ Rules of this file:
    that lost power as a whole starts.
 2. Whoever recalls more ends this replica, in whichever message it comes: its storage is an old copy.
 3. Who is a member by the first configuration, whose storages have no known incarnations, and is known to others with
-   another storage, has lost its own, and ends likewise.
+   another storage, has lost its own, and ends likewise. Not so who has joined since: it reads of the member that once
+   had its id, in entries of that time, and some may remember that one still.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ class RollCall:
             return
         known = message.recollection.incarnation
         if known not in (0, node.settings.incarnation):
-            if node.id in node.membership and not node.membership.incarnation(node.id):
+            founder = node.id in node.membership and not node.settings.joined
+            if founder and not node.membership.incarnation(node.id):
                 node.restored = f"replica {message.sender} knows this one with another database: {JOIN_ANEW}"
             return
         self._answered.add(message.sender)

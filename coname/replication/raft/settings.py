@@ -20,6 +20,8 @@ class Settings:
 
     :ivar id: this replica's; not 0.
     :ivar incarnation: of this replica's storage: drawn at random when the storage was made, and kept in it; not 0.
+    :ivar joined: whether that storage was made to join replicas that were there already. One that was made with the
+        realm is meant by a membership that names none.
     :ivar session: drawn at random at each start; answers to an earlier start's questions are told apart by it.
     :ivar election_ticks: without a leader for this long, up to just under twice as long, a replica becomes a candidate.
         For the shorter time, its leader's lease stands against other candidates.
@@ -37,6 +39,7 @@ class Settings:
     id: int
     incarnation: int
     session: int
+    joined: bool = False
     election_ticks: int = 10
     heartbeat_ticks: int = 1
     entry_bytes: int = 4 << 20

@@ -7,7 +7,7 @@ import copy
 from twisted.trial.unittest import SynchronousTestCase
 
 from coname.messages.raft_pb2 import RaftMessage, RaftRecollection, RaftVoteRequest
-from coname.replication.raft import Membership, Role
+from coname.replication.raft import Change, ChangeKind, Membership, Role
 from coname.replication.raft.recollection import MOST_TERMS, OwnWord, Recollections
 from tests.replication.raft.cluster import INCARNATION, Cluster, Replica
 from tests.replication.raft.disk import Disk
@@ -255,3 +255,37 @@ class EmptiedTests(SynchronousTestCase):
         cluster.isolate(1)
         cluster.tick(60)
         self.assertEqual([id for id in cluster.leaders() if id != 1], [])
+
+    def joined_anew(self, joined: bool) -> Cluster:
+        """Replica 3 was replaced, and reads the log from its beginning; replica 4 remembers the former one still."""
+        cluster = Cluster(4, append_bytes=1)
+        cluster.membership = Membership(dict.fromkeys((1, 2, 3, 4), 0))
+        for id in (1, 2, 3, 4):
+            cluster.add(id, Disk(cluster.membership))
+        cluster.elect(1)
+        cluster.propose(1, b"one")
+        cluster.elect(4)
+        cluster.elect(1)
+        cluster.isolate(4)
+        cluster[1].core.propose_membership(Change(ChangeKind.REMOVE, 3))
+        cluster.settle()
+        cluster.add(3, Disk(), incarnation=77, joined=joined)
+        cluster.filter = lambda message: (
+            not (message.HasField("roll_call") or (message.append.previous_index and message.append.entries))
+        )
+        cluster[1].core.propose_membership(Change(ChangeKind.ADD_LEARNER, 3, 77))
+        cluster.tick(2)
+        cluster.heal()
+        cluster.filter = lambda message: message.sender != 1
+        cluster.tick(2, 3)
+        return cluster
+
+    def test_who_joined_anew_is_not_taken_for_it(self) -> None:
+        cluster = self.joined_anew(True)
+        self.assertEqual((cluster[3].core.log.last_index > 0, cluster[3].core.restored), (True, None))
+        cluster.filter = lambda message: True
+        cluster.tick(40)
+        self.assertEqual(cluster[3].data, [b"one"])
+
+    def test_otherwise_it_would_be(self) -> None:
+        self.assertIn("another database", self.joined_anew(False)[3].core.restored or "")
