@@ -193,9 +193,12 @@ class ReplicaNetwork(Service):
         """Who the peers are."""
         return self._peers.keys()
 
-    def set_places(self, places: Mapping[int, str]) -> None:
-        """As `set_peers`, with addresses as configurations have them. One that is none is that of nobody."""
-        peers: dict[int, Address] = {}
+    def set_places(self, places: Mapping[int, str], keep: Collection[int]) -> None:
+        """As `set_peers`, with addresses as configurations have them. One that is none is that of nobody.
+
+        :param keep: who stays where it is, besides.
+        """
+        peers = {peer: address for peer, address in self.peers.items() if peer in keep}
         for peer, text in places.items():
             try:
                 peers[peer] = parse(text)
@@ -279,8 +282,11 @@ class ReplicaNetwork(Service):
             return Reason.STOPPING
         if replica is not None and replica != self._around.own and replica not in self._peers:
             return Reason.UNKNOWN_REPLICA
-        asking = 0 if self._open is None else sum(session.asking for session in self._open[0].sessions)
-        return Reason.TOO_MANY if asking >= MOST_ASKING else None
+        return Reason.TOO_MANY if len(self._asking()) >= MOST_ASKING else None
+
+    def _asking(self) -> list[ListenerSession]:
+        """The operators' connections."""
+        return [] if self._open is None else [session for session in self._open[0].sessions if session.asking]
 
     def answer(self, request: bytes) -> Deferred[bytes]:
         """See `Members`."""
@@ -322,6 +328,9 @@ class ReplicaNetwork(Service):
             receiving.stop(Reason.REMOVED.sentence)
         if known.incoming is not None:
             known.incoming.part(Reason.REMOVED)
+        for session in self._asking():
+            if session.peer == peer:
+                session.part(Reason.REMOVED)
         self.refusals.forget(peer)
 
     def _dial(self, known: _Peer) -> None:

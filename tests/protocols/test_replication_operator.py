@@ -61,6 +61,15 @@ class WhoMayAskTests(OperatorCase):
         with self.assertRaises(NotPermitted):
             await self.session()
 
+    async def test_nor_over_a_connection_from_before(self) -> None:
+        session, other = await self.session(), await self.session("operator jane")
+        self.one.network.set_peers({})
+        await session.gone
+        with self.assertRaises(NotPermitted):
+            await session.ask(b"this")
+        self.assertEqual(await other.ask(b"that"), b"answer to that")
+        self.assertEqual(self.asked, [b"that"])
+
     async def test_nor_with_a_verifiers(self) -> None:
         with self.assertRaises((NotPermitted, Unreachable)):
             await self.session(verifier_name(2))
