@@ -6,7 +6,9 @@ Rules of this file:
    state, and what a peer has told. A peer is believed in this as it is believed in the log: so a replica that was away
    while others changed finds those that it does not know yet.
 2. Each replica says with which storage it is there, on each new connection. With that one, and no other, it is let in.
-3. A replica that a majority of the others turns away as no member was removed, whatever its own log says.
+3. Who takes part in the log stays a peer until it does so no longer, though it may be a replica of the realm no more:
+   the log cannot do without its majority, not even to let it go.
+4. A replica that a majority of the others turns away as no member was removed, whatever its own log says.
 """
 
 from __future__ import annotations
@@ -53,6 +55,7 @@ class Members:
         self._engine = engine
         self._as_of = 0
         self._places: Mapping[int, str] = {}
+        self._kept: frozenset[int] = frozenset()  # who stays where it was, being a member of the log
         self._storages: dict[int, int] = {}  # the incarnation that each peer said to have
         self._ticks = 0
 
@@ -63,10 +66,16 @@ class Members:
         if index <= self._as_of:
             return
         self._as_of, self._places = index, dict(places)
-        self._storages = {peer: one for peer, one in self._storages.items() if peer in places}
-        self._network.set_places(self._places)
+        self._place()
         for peer in self._places:
             self.introduce(peer)
+
+    def _place(self) -> None:
+        """Tell the network who the peers are."""
+        self._kept = frozenset(self._network.places() if self._core is None else self._core.membership.ids)
+        self._network.set_places(self._places, self._kept)
+        present = {*self._places, *self._kept}
+        self._storages = {peer: one for peer, one in self._storages.items() if peer in present}
 
     def introduce(self, peer: int) -> None:
         """Say to a peer who this replica is, and who the others are."""
@@ -81,6 +90,8 @@ class Members:
     def tick(self) -> None:
         """Time passes."""
         self._ticks += 1
+        if self._places and self._core is not None and self._kept != frozenset(self._core.membership.ids):
+            self._place()
         if self._ticks % INTRODUCE_TICKS == 0:
             for peer in sorted(self._network.places()):
                 self.introduce(peer)

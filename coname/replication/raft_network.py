@@ -28,8 +28,9 @@ class ReplicaNetwork(Protocol):
     def places(self) -> Collection[int]:
         """The peers."""
 
-    def set_places(self, places: Mapping[int, str]) -> None:
-        """From now on these are the peers, each at ``host:port``. This replica itself may be among them."""
+    def set_places(self, places: Mapping[int, str], keep: Collection[int]) -> None:
+        """From now on these are the peers, each at ``host:port``, and those of `keep` that are peers already. This
+        replica itself may be among them."""
 
     def refusal(self, peer: int) -> Refusal | None:
         """Why `peer` turned this replica away the last time; None if it did not, or has welcomed it since."""

@@ -79,7 +79,7 @@ class TableNetwork:
     def places(self) -> Collection[int]:
         return self.table.places.keys() - {self.own}
 
-    def set_places(self, places: Mapping[int, str]) -> None:
+    def set_places(self, places: Mapping[int, str], keep: Collection[int]) -> None:
         self.told = dict(places)
 
     def refusal(self, peer: int) -> Refusal | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
 from types import MappingProxyType
 
 from twisted.internet.defer import Deferred, fail
@@ -147,7 +148,7 @@ class Core:
 class Network:
     """A table of who is connected and who refuses.
 
-    :ivar told: the places that were set.
+    :ivar told: the places that were set. :ivar kept: who was to stay where it was.
     """
 
     def __init__(self) -> None:
@@ -162,8 +163,8 @@ class Network:
     def places(self) -> list[int]:
         return [2, 3]
 
-    def set_places(self, places: dict[int, str]) -> None:
-        self.told = dict(places)
+    def set_places(self, places: dict[int, str], keep: Collection[int]) -> None:
+        self.told, self.kept = dict(places), set(keep)
 
     def refusal(self, peer: int) -> Refusal | None:
         return Refusal(self.refusing[peer], "words") if peer in self.refusing else None
@@ -210,6 +211,21 @@ class MembersTests(SynchronousTestCase):
         self.assertEqual(self.network.told, {1: "a:1", 4: "d:1"})
         self.members.setPeers(25, {1: "a:1", 5: "e:1"})
         self.assertEqual(self.network.told, {1: "a:1", 5: "e:1"})
+
+    def test_who_takes_part_in_the_log_stays_until_it_does_no_more(self) -> None:
+        self.members.setPeers(10, {1: "a:1", 2: "b:1"})
+        self.assertEqual(self.network.kept, {1, 2, 3})
+        self.engine.driver.core.membership = Membership({1: 0, 2: 0})
+        self.members.tick()
+        self.assertEqual((self.network.told, self.network.kept), ({1: "a:1", 2: "b:1"}, {1, 2}))
+
+    def test_nobody_goes_before_the_log_says_who_takes_part(self) -> None:
+        core, self.engine.driver = self.engine.driver, None
+        self.members.setPeers(10, {1: "a:1"})
+        self.assertEqual(self.network.kept, {2, 3})
+        self.engine.driver = core
+        self.members.tick()
+        self.assertEqual(self.network.kept, {1, 2, 3})
 
     def check_not_taken(self, message: RaftMessage) -> None:
         self.members.introduced(message)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from coname.errors import Corrupt
 from coname.interfaces import IKeyValueStore, Write
 from coname.messages.raft_pb2 import RaftEntry, RaftHardState, RaftSnapshot
-from coname.replication.raft_store import HARD_STATE_KEY, SNAPSHOT_KEY, entry_key, reset
+from coname.replication.raft_store import HARD_STATE_KEY, IDENTITY_KEY, SNAPSHOT_KEY, entry_key, reset
 from coname.storage.memory import MemoryStore
 
 
@@ -50,6 +50,11 @@ class Disks:
         self.state: MemoryStore = Store(self)
         self.log: MemoryStore = Store(self)
         self.installing: tuple[RaftSnapshot, MemoryStore] | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is anything on them."""
+        return durable(self.log, IDENTITY_KEY) is not None
 
     def copy(self) -> Disks:
         """A backup of the whole machine."""

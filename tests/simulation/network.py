@@ -204,9 +204,9 @@ class Place:
         """See `ReplicaNetwork`."""
         return self.peers
 
-    def set_places(self, places: Mapping[int, str]) -> None:
+    def set_places(self, places: Mapping[int, str], keep: Collection[int]) -> None:
         """See `ReplicaNetwork`."""
-        self.peers = set(places)
+        self.peers = {*places, *self.peers.intersection(keep)}
         self._network.changed(self)
 
     def refusal(self, peer: int) -> Refusal | None:

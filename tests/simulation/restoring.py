@@ -36,6 +36,7 @@ class Restoring:
         operator, story = self._simulation.operator, self._simulation.story
         await operator.pause(self._chance.random() * story.seconds / 3)
         host = self._chance.choice(list(self._simulation.hosts.values()))
+        await operator.until(lambda: host.disks.begun)
         backup = host.disks.copy()
         self._simulation.say(f"{host.id} is backed up")
         await operator.pause(self._chance.random() * story.seconds / 3)
