@@ -6,6 +6,7 @@
 import { createInterface } from "node:readline";
 import { canonical } from "../src/verify/addresses.js";
 import { describe, guess, prepare } from "../src/keys/kinds.js";
+import { certificate } from "../src/keys/openpgp.js";
 import { read, realmName, write } from "../src/owner/identity_file.js";
 import { follow, settle } from "../src/verify/continuity.js";
 import { parse } from "../src/verify/heads.js";
@@ -52,6 +53,7 @@ const actions = {
   },
   describe: ({ name, value }) => describe(name, fromHex(value)),
   prepare: ({ name, value }) => hex(prepare(name, fromHex(value))),
+  certificate: ({ value }) => hex(certificate(fromHex(value)).binary),
   guess: ({ value }) => guess(fromHex(value)),
   realm_name: ({ realm }) => realmName(decode(messages.RealmConfig, fromHex(realm))),
   read_identity({ text }) {

@@ -7,13 +7,32 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pysequoia import Cert, Profile
 from twisted.trial.unittest import SynchronousTestCase
 
 from coname.client.openpgp import certificate
+from coname.core import openpgp_framing
 from coname.errors import InvalidRequest
 from tests.needs import needs
 from tests.page.node import Bridge, Refused, needs_packages
+
+
+def _packet(kind: int, body: bytes, old: bool) -> bytes:
+    if old:
+        return bytes((0x80 | kind << 2 | 1,)) + len(body).to_bytes(2, "big") + body
+    size = len(body)
+    length = bytes((size,)) if size < 192 else bytes(((size - 192 >> 8) + 192, size - 192 & 255))
+    return bytes((0xC0 | kind,)) + length + body
+
+
+PACKETS = st.builds(
+    _packet,
+    st.sampled_from((2, 2, 13, 13, 14, 17, 6, 5, 7, 1, 11)),
+    st.binary(max_size=12) | st.just(bytes(300)),
+    st.booleans(),
+)
 
 AGE = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
 AGE_SECRET = "AGE-SECRET-KEY-1QQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQS6ZZCXW"
@@ -85,6 +104,22 @@ class OpenPgp(Case):
         described = self.facts("pgp", b"<script>alert(1)</script>")
         self.assertIn("not what its name says", described["problem"])
         self.assertEqual(described["text"], "<script>alert(1)</script>")
+
+    @settings(derandomize=True, deadline=None, max_examples=400)
+    @given(st.lists(PACKETS, min_size=1, max_size=8).map(b"".join), st.binary(max_size=3), st.booleans())
+    def test_the_same_is_taken_as_by_the_command_line(self, data: bytes, more: bytes, key_first: bool) -> None:
+        data = (_packet(6, b"\x04\0\0\0\0\x16rest", False) if key_first else b"") + data + more
+        try:
+            taken: bytes | None = openpgp_framing.binary(data)
+        except InvalidRequest:
+            taken = None
+        try:
+            found = self.bridge.ask("certificate", value=data.hex())
+        except Refused as error:
+            self.assertEqual(error.code, "invalid_request", str(error))
+            found = None
+        if key_first or taken is None:
+            self.assertEqual(found, taken and taken.hex())
 
     def test_gnupg_agrees(self) -> None:
         needs("gpg", "gpgconf")

@@ -30,7 +30,8 @@ function introduce(realm) {
   const domains = realm.domains.length ? realm.domains.join(", ") : realm.RealmName;
   byId("realm", HTMLElement).replaceChildren(domains);
   for (const input of document.querySelectorAll("input[type=email]")) {
-    if (realm.domains.length === 1) input.setAttribute("placeholder", `name@${realm.domains[0]}`);
+    if (realm.domains.length === 1 && !realm.domains[0].startsWith("*"))
+      input.setAttribute("placeholder", `name@${realm.domains[0]}`);
   }
 }
 
@@ -43,13 +44,16 @@ async function start() {
     introduce(realm);
     const directory = new Directory(realm, new Memory(store));
     new LookupView(directory);
-    await new OwnerView(directory, store).resume();
+    const owner = new OwnerView(directory, store);
+    document.querySelectorAll("form button[disabled]").forEach((button) => button.removeAttribute("disabled"));
     document.documentElement.dataset.ready = "yes";
+    await owner.resume();
   } catch (error) {
     byId("trouble", HTMLElement).replaceChildren(
       errorCard(error),
       h("p", {}, h("a", { href: "/" }, "Load the page again")),
     );
+    for (const form of document.querySelectorAll("form")) form.hidden = true;
     announce("The page could not start");
   }
 }

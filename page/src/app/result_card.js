@@ -20,7 +20,7 @@ export function resultCard(directory, answer) {
     "article",
     { class: "result", "aria-labelledby": "result-title" },
     h("h2", { id: "result-title", class: "address" }, verified.user_id),
-    notice(present ? "good" : "neutral", title, verified.vrf_trustworthy ? null : untrustworthy()),
+    verified.vrf_trustworthy ? notice(present ? "good" : "neutral", title) : notice("warn", title, untrustworthy()),
     present ? keyCards(verified.profile?.keys ?? new Map()) : null,
     factList([
       ["As of", h("span", {}, `epoch ${verified.epoch}, closed `, time(verified.head.issue_time_ns))],
