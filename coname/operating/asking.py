@@ -61,9 +61,13 @@ class Cluster:
         request = ClusterRequest(status=ClusterStatusRequest())
         if self._session is not None:
             try:
-                return await self._ask(self._session, request)
+                answer = await self._ask(self._session, request)
             except Unreachable:
                 self._session = None
+            else:
+                if _is_current(answer):
+                    return answer
+                self.close()  # it may have been removed, and not know it yet
         return await self._first(request)
 
     async def change(self, change: ReplicaChange) -> ClusterStatus:
@@ -99,11 +103,15 @@ class Cluster:
             except ConameError as error:
                 mistakes.append(error)
                 continue
-            if not answer.standing:
+            if _is_current(answer):
+                self.close()
                 self._session = session
                 return await self._by_the_leader(answer, request)
-            session.cut()
-            aside = aside or answer
+            if aside is None or (aside.standing and not answer.standing):
+                self.close()
+                self._session, aside = session, answer
+            else:
+                session.cut()
         if aside is not None:
             return aside
         raise _told(mistakes)
@@ -118,7 +126,7 @@ class Cluster:
             better = await self._ask(session, request)
         except (ConameError, ValueError):
             return answer
-        if better.standing:
+        if not _is_current(better):
             session.cut()
             return answer
         self.close()
@@ -157,6 +165,11 @@ class Cluster:
         if self._settings.raft is None:
             raise Misconfigured([f"{self._settings.path}: raft_addr and raft_tls are needed to ask other replicas"])
         return self._settings.raft.tls
+
+
+def _is_current(answer: ClusterStatus) -> bool:
+    """Whether who says so takes part, and knows a leader."""
+    return not answer.standing and bool(answer.leader)
 
 
 def _told(mistakes: Sequence[ConameError]) -> ConameError:
