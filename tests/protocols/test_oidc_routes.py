@@ -373,6 +373,12 @@ class RefusedTests(FrontCase):
         self.failed(await self.arrive(await self.depart()), "registration_refused", "not for this realm")
 
     @asynchronous
+    async def test_an_id_token_by_somebody_else(self) -> None:
+        self.redeems(self.fake.claims(nonce=NONCE, iss="https://evil.example"))
+        answer = await self.arrive(await self.depart())
+        self.failed(answer, "registration_refused", "the ID token is by 'https://evil.example', not by")
+
+    @asynchronous
     async def test_an_id_token_that_has_expired(self) -> None:
         self.redeems(self.fake.claims(nonce=NONCE, exp=NOW - 100))
         self.failed(await self.arrive(await self.depart()), "registration_expired", "too old")
