@@ -123,6 +123,9 @@ class HostileTests(SynchronousTestCase):
     def test_cookies(self, text: str) -> None:
         self.assertIsNone(unseal(KEY, text))
 
+    def test_a_cookie_that_no_browser_keeps(self) -> None:
+        self.assertIsNone(unseal(KEY, seal(KEY, {"state": "x" * 4000})))
+
     def test_a_cookie_with_any_character_changed(self) -> None:
         sealed = seal(KEY, {"state": "x"})
         for place in range(len(sealed) - 1):  # of the last one, some bits mean nothing
