@@ -5,7 +5,8 @@ Rules of this file (Raft, section 5.3; Ongaro's dissertation, section 10.2.1):
 1. Appends are made when a `Ready` is taken, so that what was proposed until then shares them.
 2. How much may be on the way to each follower is bounded; what answers says where to go on, or back, by whole terms.
 3. A heartbeat says that entries are committed only as far as the follower is known to have them.
-4. Whoever needs entries that are compacted needs a snapshot, which is asked for once it is known to be there.
+4. Whoever lacks entries that are compacted needs a snapshot, which is asked for once it is known to be there. That it
+   lacks them, it has said itself: an acknowledgement that got lost makes nobody need one, who would not take it.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ class Feeding:
             previous_term = log.term(previous)
             entries = log.entries(progress.next, log.last_index, settings.append_bytes, MOST_ENTRIES)
         except Compacted:
-            self._need_snapshot(peer, progress)
+            self._lacks_compacted(peer, progress)
             return
         append = RaftAppend(
             previous_index=previous,
@@ -102,6 +103,16 @@ class Feeding:
         known = progress.feed is Feed.REPLICATE
         self._node.send(peer, at_once=True, remind=not known, append=append)
         progress.sent(previous + len(entries), sum(map(size, entries)), log.committed)
+
+    def _lacks_compacted(self, peer: int, progress: Progress) -> None:
+        """What a follower was last known to lack is compacted. It may have it by now: what it said may be lost."""
+        begin = self._node.log.snapshot_index
+        if 0 < progress.lacking <= begin:
+            self._need_snapshot(peer, progress)
+            return
+        progress.probe()
+        progress.next = begin + 1
+        self._send_append(peer, progress)
 
     def _need_snapshot(self, peer: int, progress: Progress) -> None:
         if progress.active:
@@ -116,6 +127,7 @@ class Feeding:
         progress = self._peers.get(peer)
         if progress is not None and progress.feed is Feed.SNAPSHOT:
             progress.probe()
+            progress.lacking = 0
             progress.next = max(progress.match, index) + 1
             progress.waiting = True
 
@@ -158,7 +170,7 @@ class Feeding:
         common = hint_index
         if hint_index >= log.snapshot_index:
             common, _ = log.newest_not_after(hint_index, hint_term)
-        progress.refused(index, common + 1)
+        progress.refused(index, common + 1, hint_index + 1)
 
     def heartbeat_answered(self, message: RaftMessage) -> None:
         """A follower is there: what it lacks can be sent again.

@@ -31,6 +31,7 @@ class Progress:
     :ivar told: the commit index that was last sent in an append.
     :ivar nudged: the follower is there, and lacks something: send an append even if there is nothing new, so that it
         refuses it if one before was lost.
+    :ivar lacking: an entry that the follower has said it has not, and that was not sent since; 0: none is known.
     :ivar waiting: in `PROBE`: an append is on the way.
     """
 
@@ -41,6 +42,7 @@ class Progress:
         "_most_bytes",
         "active",
         "feed",
+        "lacking",
         "match",
         "next",
         "nudged",
@@ -55,6 +57,7 @@ class Progress:
         self.next = next_index
         self.active = self.was_active = False
         self.told = 0
+        self.lacking = 0
         self.waiting = False
         self.nudged = False
         self._inflight: deque[tuple[int, int]] = deque()  # last index, bytes
@@ -72,6 +75,8 @@ class Progress:
         """An append was sent with entries up to `last` (`next - 1`: with none) of `size` bytes."""
         self.told = told
         self.nudged = False
+        if last >= self.lacking:
+            self.lacking = 0
         if self.feed is Feed.PROBE:
             self.waiting = True
         elif last >= self.next:
@@ -109,10 +114,10 @@ class Progress:
         """Nothing that the log still has would help."""
         self._enter(Feed.SNAPSHOT)
 
-    def refused(self, index: int, next_index: int) -> bool:
+    def refused(self, index: int, next_index: int, lacking: int) -> bool:
         """The follower has not the entry `index`, after which entries were sent; whether that is news.
 
-        :param next_index: where to try next.
+        :param next_index: where to try next. :param lacking: the oldest entry that it surely has not.
         """
         if index <= self.match:
             return False  # late; or the follower has lost what it acknowledged, and no entries are of any use to it
@@ -122,6 +127,7 @@ class Progress:
         if self.feed is Feed.SNAPSHOT or index != self.next - 1:
             return False
         self.next = max(min(index, next_index), self.match + 1)
+        self.lacking = min(index, lacking)
         self.waiting = False
         return True
 

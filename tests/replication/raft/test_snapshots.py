@@ -45,6 +45,21 @@ class SnapshotTests(SynchronousTestCase):
         cluster.propose(1, b"more")
         self.assertEqual(cluster[1].snapshots, [3])
 
+    def test_who_has_everything_and_was_not_heard_needs_none(self) -> None:
+        """It would not take one: without its acknowledgement, nothing would ever be committed again."""
+        cluster = Cluster(3)
+        cluster.elect(1)
+        cluster.filter = lambda message: message.sender != 3
+        cluster.propose(1, *(b"%d" % number for number in range(20)))
+        cluster.tick(2)
+        compact(cluster[1], 22)
+        cluster.filter = lambda message: True
+        cluster[1].core.report_unreachable(3)
+        cluster.isolate(2)
+        cluster.propose(1, b"more")
+        cluster.tick(3)
+        self.assertEqual((cluster[3].data[-1], cluster[1].snapshots), (b"more", []))
+
     def test_who_is_not_there_is_sent_none(self) -> None:
         cluster = Cluster(3)
         cluster.elect(1)
