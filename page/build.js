@@ -1,7 +1,7 @@
 /**
- * Builds the page into coname/protocols/page, from where the server serves it: the document, and its files with a hash of
- * their content in their names. The same sources give the same bytes, always and everywhere: `--check` builds into memory and
- * fails if what is kept differs.
+ * Builds the page into coname/protocols/page, from where the server serves it: the document, and its files with a hash
+ * of their content in their names. The same sources give the same bytes, always and everywhere: `--check` builds into
+ * memory and fails if what is kept differs.
  */
 
 import { createHash } from "node:crypto";

@@ -54,7 +54,13 @@ export class Directory {
     return this.#accept(address, address, await update(complete), floor);
   }
 
-  /** @param {string} asked @param {string} address @param {LookupProof} proof @param {bigint} floor @returns {Promise<Answer>} */
+  /**
+   * @param {string} asked
+   * @param {string} address
+   * @param {LookupProof} proof
+   * @param {bigint} floor
+   * @returns {Promise<Answer>}
+   */
   async #accept(asked, address, proof, floor) {
     const verified = verifyLookup(this.realm, address, proof, BigInt(Date.now()) * 1_000_000n);
     verified.steps.push(["memory", await this.memory.observe(this.realm, verified, proof, floor)]);
@@ -70,8 +76,8 @@ export class Directory {
   }
 
   /**
-   * Since when the entry in `answer` is in force: by looking for the epoch that had it first, each look verified. Entries only
-   * move forward, which verifiers see to; so between two epochs with the same entry there is no other.
+   * Since when the entry in `answer` is in force: by looking for the epoch that had it first, each look verified.
+   * Entries only move forward, which verifiers see to; so between two epochs with the same entry there is no other.
    *
    * @param {Answer} answer
    * @returns {Promise<{first: Answer, exact: boolean}>} exact: the epoch before had another entry, or none

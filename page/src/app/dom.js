@@ -22,7 +22,12 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** @template {HTMLElement} E @param {string} id @param {new () => E} type @returns {E} the element of the document with that id */
+/**
+ * @template {HTMLElement} E
+ * @param {string} id
+ * @param {new () => E} type
+ * @returns {E} the element of the document with that id
+ */
 export function byId(id, type) {
   const element = document.getElementById(id);
   if (!(element instanceof type)) throw new Error(`the document has no ${type.name} with the id ${id}`);

@@ -1,13 +1,16 @@
 /**
- * Logging in with an organisation: away to its login page, and back. The login is bound to the entry by its nonce, so that it
- * registers this entry and no other; the entry is kept in this browser meanwhile.
+ * Logging in with an organisation: away to its login page, and back. The login is bound to the entry by its nonce, so
+ * that it registers this entry and no other; the entry is kept in this browser meanwhile.
  */
 
 import { loginNonce, newEntryBytes } from "../owner/compose.js";
 import { split } from "../verify/addresses.js";
 
 /** @typedef {import("../owner/identity.js").Identity} Identity */
-/** @typedef {{nonce: string, domain: string, id_token?: string, saml_response?: string, error?: {code: string, message: string}}} Outcome */
+/**
+ * @typedef {{nonce: string, domain: string, id_token?: string, saml_response?: string, error?: {code: string,
+ * message: string}}} Outcome
+ */
 /** @typedef {import("../verify/types.d.ts").EmailProof} EmailProof */
 
 const ITEM = "coname.oidc";

@@ -1,6 +1,6 @@
 /**
- * What this browser remembers of a realm and of the addresses asked for: by the rules of continuity.js, every verified answer
- * must fit it.
+ * What this browser remembers of a realm and of the addresses asked for: by the rules of continuity.js, every verified
+ * answer must fit it.
  */
 
 import { describe, follow, settle, sighting } from "../verify/continuity.js";

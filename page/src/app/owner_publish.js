@@ -41,7 +41,11 @@ const STEPS = {
 };
 
 export class Publishing {
-  /** @param {import("./owner_view.js").OwnerView} view @param {Identity} identity with the update on its way @param {boolean} copySaved */
+  /**
+   * @param {import("./owner_view.js").OwnerView} view
+   * @param {Identity} identity with the update on its way
+   * @param {boolean} copySaved
+   */
   constructor(view, identity, copySaved) {
     this.view = view;
     this.identity = identity;
@@ -121,14 +125,17 @@ export class Publishing {
   /** @param {string[]} kinds of proofs */
   #noLogin(kinds) {
     const words = kinds.length
-      ? `Addresses of this domain are proved in another way (${kinds.join(", ")}), which the command line does: coname register ${this.identity.address}`
+      ? `Addresses of this domain are proved in another way (${kinds.join(", ")}), which the command line` +
+        ` does: coname register ${this.identity.address}`
       : "Nobody can register addresses of this domain here. Ask those who run the directory.";
     this.outcome.replaceChildren(notice("warn", "There is no login for this domain", h("p", {}, words)));
   }
 
   #cannotKeep() {
     const words =
-      "Logging in leaves this page, and this browser keeps nothing for it meanwhile: it is a private window, or storage is switched off. Use an ordinary window, or the command line: coname register.";
+      "Logging in leaves this page, and this browser keeps nothing for it meanwhile: it is a private " +
+      "window, or storage is switched off. Use an ordinary window, or the command line: coname " +
+      "register.";
     this.outcome.replaceChildren(notice("warn", "Logging in is not possible here", h("p", {}, words)));
   }
 

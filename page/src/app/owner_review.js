@@ -27,7 +27,13 @@ export function changes(before, after) {
     : h("p", {}, "No key at all: the address is registered, and publishes nothing.");
 }
 
-/** @param {string} kind @param {string} word @param {string} name @param {Uint8Array} value @param {Uint8Array} [old] */
+/**
+ * @param {string} kind
+ * @param {string} word
+ * @param {string} name
+ * @param {Uint8Array} value
+ * @param {Uint8Array} [old]
+ */
 function changed(kind, word, name, value, old) {
   const { title } = describe(name, value);
   const before = old && h("div", { class: "dim" }, "before: ", brief(name, old));
@@ -61,7 +67,8 @@ export function wholeUpdate(identity) {
     h(
       "p",
       { class: "hint" },
-      "The signed entry goes into a public log, which holds neither your address nor your keys. The profile is given to whoever asks for your address.",
+      "The signed entry goes into a public log, which holds neither your address nor your keys. The " +
+        "profile is given to whoever asks for your address.",
     ),
   );
 }
@@ -96,7 +103,8 @@ export function keepKey(identity, lasting, chosen) {
   const words = h(
     "p",
     {},
-    "A signing key was made in this browser. Only with it can your entry ever be changed again. It is not sent to anybody, so nobody can give it back to you: ",
+    "A signing key was made in this browser. Only with it can your entry ever be changed again. It is" +
+      " not sent to anybody, so nobody can give it back to you: ",
     h("b", {}, "if it is lost, your entry stays as it is for ever"),
     ", and people go on using the keys in it. It is lost when this browser's data is cleared, or with this device.",
   );
@@ -108,7 +116,8 @@ export function keepKey(identity, lasting, chosen) {
         h(
           "p",
           {},
-          "It is a private window, or storage is switched off. When this tab is closed, the copy that you save is the only one.",
+          "It is a private window, or storage is switched off. When this tab is closed, the copy that you " +
+            "save is the only one.",
         ),
       );
   return h(
@@ -121,7 +130,8 @@ export function keepKey(identity, lasting, chosen) {
     h(
       "p",
       { class: "hint" },
-      "A file that whoever has it can change your entry with: keep it where you keep other secrets, for example in a password manager. The command line takes it too.",
+      "A file that whoever has it can change your entry with: keep it where you keep other secrets, for" +
+        " example in a password manager. The command line takes it too.",
     ),
     h(
       "div",

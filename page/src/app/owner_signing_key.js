@@ -1,4 +1,6 @@
-/** The signing key in this browser: what it means that it is here or not, saving a copy, bringing one in, removing it. */
+/**
+ * The signing key in this browser: what it means that it is here or not, saving a copy, bringing one in, removing it.
+ */
 
 import { findKey, sealed } from "../owner/signer.js";
 import { newEntry } from "../owner/compose.js";
@@ -10,14 +12,19 @@ import { keyCards } from "./result_card.js";
 /** @typedef {import("../owner/identity.js").Identity} Identity */
 /** @typedef {import("./owner_view.js").OwnerView} OwnerView */
 
-/** What to do about an entry that this browser cannot change. @param {OwnerView} view @param {import("./directory.js").Answer} answer */
+/**
+ * What to do about an entry that this browser cannot change.
+ * @param {OwnerView} view
+ * @param {import("./directory.js").Answer} answer
+ */
 export function notHere(view, { verified }) {
   const form = importForm(view.directory.realm, async (identity) => {
     await view.keep(merged(await view.kept(identity.address), identity));
     await view.begin(identity.address);
   });
   const words = [
-    "Its entry can be changed with its signing key only. Bring that into this browser from the copy that you saved, or from ",
+    "Its entry can be changed with its signing key only. Bring that into this browser from the copy " +
+      "that you saved, or from ",
     "the file of the command line. Without it, nobody can change the entry, not even those who run the directory.",
   ];
   const title = `${verified.user_id} is registered, but its signing key is not in this browser`;
@@ -25,7 +32,11 @@ export function notHere(view, { verified }) {
   return h("div", {}, notice("warn", title, h("p", {}, ...words)), form, h("h2", {}, "What it publishes"), keys);
 }
 
-/** Nothing that may still be needed is lost by bringing a key in. @param {Identity | null} known @param {Identity} brought */
+/**
+ * Nothing that may still be needed is lost by bringing a key in.
+ * @param {Identity | null} known
+ * @param {Identity} brought
+ */
 function merged(known, brought) {
   if (known === null) return brought;
   const others = known.keys.filter((key) => !findKey(brought.keys, key.public));
@@ -37,8 +48,8 @@ function merged(known, brought) {
 /** @param {OwnerView} view @param {Identity} identity */
 export function keyPanel(view, identity) {
   const words = canSave(identity)
-    ? "It is in this browser only, as far as this page knows. If this browser's data is cleared before you save a copy, " +
-      "the entry can never be changed again."
+    ? "It is in this browser only, as far as this page knows. If this browser's data is cleared before you save " +
+      "a copy, the entry can never be changed again."
     : "This browser can sign with it, and cannot read it out. You have a copy, or had one.";
   const save = () => {
     saveCopy(identity);

@@ -100,7 +100,10 @@ export class OwnerView {
     return `${realmName(this.directory.realm)} ${address}`;
   }
 
-  /** @param {Answer} answer @returns {Promise<Identity | null>} what this browser has of the address, brought up to date */
+  /**
+   * @param {Answer} answer
+   * @returns {Promise<Identity | null>} what this browser has of the address, brought up to date
+   */
   async #settle({ verified }) {
     const kept = await this.kept(verified.user_id);
     if (kept === null || verified.entry === null) return kept;
@@ -185,7 +188,11 @@ export class OwnerView {
     }
   }
 
-  /** @param {Answer} answer @param {Identity} identity with the update on its way @param {Map<string, Uint8Array>} keys */
+  /**
+   * @param {Answer} answer
+   * @param {Identity} identity with the update on its way
+   * @param {Map<string, Uint8Array>} keys
+   */
   #showReview(answer, identity, keys) {
     const registering = answer.verified.entry === null;
     const asksToSave = registering && canSave(identity);

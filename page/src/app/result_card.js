@@ -39,7 +39,8 @@ export function resultCard(directory, answer) {
 
 function untrustworthy() {
   const text =
-    "This realm uses the index function of 2017, which is broken: its provider could prove different entries for this address to different people.";
+    "This realm uses the index function of 2017, which is broken: its provider could prove different " +
+    "entries for this address to different people.";
   return h("p", {}, text);
 }
 
@@ -52,7 +53,8 @@ export function keyCards(keys) {
 /** @param {string} name @param {Uint8Array} value @param {...HTMLElement} more */
 export function keyCard(name, value, ...more) {
   const { title, facts, text, problem } = describe(name, value);
-  const file = `${name.replace(/[^A-Za-z0-9._-]/g, "_").slice(0, 40) || "key"}${name === "pgp" ? ".pgp" : text === null ? ".bin" : ".txt"}`;
+  const suffix = name === "pgp" ? ".pgp" : text === null ? ".bin" : ".txt";
+  const file = `${name.replace(/[^A-Za-z0-9._-]/g, "_").slice(0, 40) || "key"}${suffix}`;
   return h(
     "div",
     { class: "key" },

@@ -1,8 +1,9 @@
 /**
  * What this browser keeps for the page: signing keys with the update on its way, and what was seen before.
  *
- * In IndexedDB, which keeps WebCrypto's handles without showing the keys. Where the browser keeps nothing (private windows of
- * some, storage blocked), everything lasts as long as the tab, and `lasting` is false: whoever shows a key then must say so.
+ * In IndexedDB, which keeps WebCrypto's handles without showing the keys. Where the browser keeps nothing (private
+ * windows of some, storage blocked), everything lasts as long as the tab, and `lasting` is false: whoever shows a key
+ * then must say so.
  */
 
 /** @typedef {"identities" | "heads" | "sightings"} Shelf */

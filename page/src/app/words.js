@@ -14,9 +14,11 @@ const STEPS = /** @type {Record<string, string>} */ ({
   index: "The server did not prove that this is the one place where the address's entry can be.",
   ratification: "The signed state that the server showed is not one state of this directory.",
   freshness:
-    "What the server showed is too old: it may hide what has changed since. If the clock of this device is wrong, that looks the same.",
+    "What the server showed is too old: it may hide what has changed since. If the clock of this " +
+    "device is wrong, that looks the same.",
   signatures:
-    "Not enough of those who must vouch for the directory have signed what the server showed. If its servers have just been changed, loading this page again helps.",
+    "Not enough of those who must vouch for the directory have signed what the server showed. If its " +
+    "servers have just been changed, loading this page again helps.",
   tree: "What the server showed does not stand in the directory that was signed.",
   entry: "The entry is not the one that stands in the signed directory.",
   profile: "The keys are not the ones that the entry's owner signed.",
@@ -56,7 +58,8 @@ const REFUSALS = /** @type {Record<string, [string, string]>} */ ({
   ],
   update_invalid: [
     "The change does not fit",
-    "Somebody, perhaps you in another place, has changed the entry meanwhile. Look at what is there now, and change that.",
+    "Somebody, perhaps you in another place, has changed the entry meanwhile. Look at what is there " +
+      "now, and change that.",
   ],
   too_large: ["Too large", "There is more in it than this directory takes."],
 });
@@ -76,7 +79,8 @@ export function explain(error) {
     return { kind: "warn", title: "That will not do", text: error.message, detail: "" };
   if (error instanceof Unreachable) {
     const text =
-      "There is no connection to the server, or it does not answer. Nothing was shown, so nothing is proved either way.";
+      "There is no connection to the server, or it does not answer. Nothing was shown, so nothing is " +
+      "proved either way.";
     return { kind: "warn", title: "The server cannot be reached", text, detail: error.message };
   }
   if (error instanceof Refusal) return explainRefusal(error);

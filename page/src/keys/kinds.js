@@ -1,7 +1,7 @@
 /**
  * The kinds of keys that people publish, and what can be said of one: to whom it shows before it is published, and to
- * whoever looks it up. A profile is bytes under names; that `pgp` is an OpenPGP certificate is a custom that GnuPG and mail
- * programs follow.
+ * whoever looks it up. A profile is bytes under names; that `pgp` is an OpenPGP certificate is a custom that GnuPG and
+ * mail programs follow.
  */
 
 import { fromUtf8, hex } from "../verify/bytes.js";

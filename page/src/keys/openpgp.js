@@ -1,10 +1,10 @@
 /**
  * OpenPGP certificates, as far as one must read them to say which one it is (RFC 9580, sections 4 to 6).
  *
- * One walk over the packets' headers; what is not plainly one transferable public key is refused: secret keys above all,
- * other packets, a second certificate, bodies of unknown length. Signatures are not checked: whether the certificate is
- * valid, and whose the user ids are, is for the program that uses it. The bounds are the directory's own, so that what is
- * published here can be fetched by GnuPG.
+ * One walk over the packets' headers; what is not plainly one transferable public key is refused: secret keys above
+ * all, other packets, a second certificate, bodies of unknown length. Signatures are not checked: whether the
+ * certificate is valid, and whose the user ids are, is for the program that uses it. The bounds are the directory's
+ * own, so that what is published here can be fetched by GnuPG.
  */
 
 import { sha1 } from "@noble/hashes/legacy.js";

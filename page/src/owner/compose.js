@@ -34,7 +34,8 @@ export function soleKeyPolicy(publicKey) {
  * @param {RealmConfig} realm
  * @param {string} userId
  * @param {bigint} [epoch] 0 for the latest
- * @returns {import("../verify/types.d.ts").LookupRequest} the question, asking for the signatures that will be insisted on
+ * @returns {import("../verify/types.d.ts").LookupRequest} the question, asking for the signatures that will be insisted
+ * on
  */
 export function lookupRequest(realm, userId, epoch = 0n) {
   return { epoch, user_id: userId, quorum_requirement: realm.verification_policy?.quorum ?? null };

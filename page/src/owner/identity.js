@@ -1,10 +1,11 @@
 /**
- * The keys by which an owner changes their entry, and the update that is on its way: the rules of `coname.client.identity`.
+ * The keys by which an owner changes their entry, and the update that is on its way: the rules of
+ * `coname.client.identity`.
  *
- * 1. A key is stored before anything that names it is sent, and dropped only when a verified answer shows an entry that does
- *    without it and has at least the version of everything that was ever sent.
- * 2. The update on its way is stored too, byte for byte: sending the very same one again is always safe. A refusal does not
- *    end it: whoever refuses an update may still deliver it.
+ * 1. A key is stored before anything that names it is sent, and dropped only when a verified answer shows an entry that
+ *    does without it and has at least the version of everything that was ever sent.
+ * 2. The update on its way is stored too, byte for byte: sending the very same one again is always safe. A refusal does
+ *    not end it: whoever refuses an update may still deliver it.
  * 3. Which of the keys are needed is read from the entry in force, not remembered.
  * 4. An identity belongs to one address in one realm.
  */
@@ -33,7 +34,11 @@ import { findKey, sign } from "./signer.js";
 
 const HIGHEST_VERSION = 2n ** 64n - 1n;
 
-/** @param {Identity} identity @param {AuthorizationPolicy | null} policy @returns {boolean} whether its keys alone satisfy it */
+/**
+ * @param {Identity} identity
+ * @param {AuthorizationPolicy | null} policy
+ * @returns {boolean} whether its keys alone satisfy it
+ */
 export function owns(identity, policy) {
   if (!policy?.quorum) return false;
   const ours = [...policy.public_keys].filter(([, { ed25519 }]) => ed25519 && findKey(identity.keys, ed25519));
@@ -103,7 +108,12 @@ async function signWith(identity, policies, message) {
   return made;
 }
 
-/** @param {Identity} identity @param {Verified} before @param {Bytes | null} encoded @param {Map<string, Bytes>} keys */
+/**
+ * @param {Identity} identity
+ * @param {Verified} before
+ * @param {Bytes | null} encoded
+ * @param {Map<string, Bytes>} keys
+ */
 function maySendAgain({ pending }, before, encoded, keys) {
   if (pending?.update == null || !sameKeys(newKeys(pending), keys)) return false;
   if (!equal(newEntry(pending).index, before.index)) return false;

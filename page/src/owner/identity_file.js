@@ -1,6 +1,6 @@
 /**
- * The copy of a signing key that an owner keeps: the very file that `coname register` writes, so that the command line can go
- * on where the browser stopped, and the other way round (`coname.client.identity`, `coname.client.files`).
+ * The copy of a signing key that an owner keeps: the very file that `coname register` writes, so that the command line
+ * can go on where the browser stopped, and the other way round (`coname.client.identity`, `coname.client.files`).
  */
 
 import { sha256 } from "@noble/hashes/sha2.js";
@@ -21,7 +21,11 @@ import { idOf, newEntry, newKeys } from "./compose.js";
 const KIND = "identity";
 const FORMAT = 1;
 
-/** A name for the realm: readable, and different for each name and VRF key. @param {RealmConfig} realm @returns {string} */
+/**
+ * A name for the realm: readable, and different for each name and VRF key.
+ * @param {RealmConfig} realm
+ * @returns {string}
+ */
 export function realmName(realm) {
   const readable = realm.RealmName.replace(/[^A-Za-z0-9.-]/gu, "_")
     .slice(0, 40)

@@ -1,9 +1,10 @@
 /**
  * Signing keys in a browser.
  *
- * A key is 32 bytes of seed when it is made. As long as no copy of it was saved, the seed is kept, so that it can be. Once a
- * copy was saved, only a handle is kept that can sign and that nobody can read the key out of, neither another script on this
- * page nor the owner: WebCrypto's, where the browser has Ed25519. Where it has not, the seed stays, and noble signs.
+ * A key is 32 bytes of seed when it is made. As long as no copy of it was saved, the seed is kept, so that it can be.
+ * Once a copy was saved, only a handle is kept that can sign and that nobody can read the key out of, neither another
+ * script on this page nor the owner: WebCrypto's, where the browser has Ed25519. Where it has not, the seed stays, and
+ * noble signs.
  */
 
 import { ed25519 } from "@noble/curves/ed25519.js";

@@ -2,8 +2,8 @@
  * Addresses in canonical form, so that one person has one entry: lower case, Unicode normalisation form C, split at the
  * last `@`, the domain in A-labels (`xn--…`) without a dot at its end, and nothing in it that does not show.
  *
- * Domains outside ASCII go through the platform's own URL parser, which maps them by UTS 46 and does not check all of IDNA
- * 2008 as the servers do: it may give a name to what they refuse. No realm has such a domain.
+ * Domains outside ASCII go through the platform's own URL parser, which maps them by UTS 46 and does not check all of
+ * IDNA 2008 as the servers do: it may give a name to what they refuse. No realm has such a domain.
  */
 
 import { InvalidRequest } from "./errors.js";
@@ -82,8 +82,8 @@ function canonicalLocal(local) {
 }
 
 /**
- * Whether `domain` is among `patterns`: `example.com` is itself, and `*.example.com` every domain below it. All are brought
- * into canonical form, where they have one.
+ * Whether `domain` is among `patterns`: `example.com` is itself, and `*.example.com` every domain below it. All are
+ * brought into canonical form, where they have one.
  *
  * @param {string[]} patterns @param {string} domain @returns {boolean}
  */

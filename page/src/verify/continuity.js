@@ -1,10 +1,11 @@
 /**
  * Whether a verified answer fits what was seen before: the rules of `coname.client.continuity`. Pure.
  *
- * Signatures show that the signers vouch for an epoch. That they vouch for the same history to everybody, and do not take it
- * back, shows only to somebody who remembers. For one realm: an answer is not older than what was known when it was asked
- * for; one epoch has one head; the next epoch names it as its predecessor, and no other does; time does not go backwards. For
- * one address: its index never changes, its version never falls, an entry never vanishes, one version has one content.
+ * Signatures show that the signers vouch for an epoch. That they vouch for the same history to everybody, and do not
+ * take it back, shows only to somebody who remembers. For one realm: an answer is not older than what was known when it
+ * was asked for; one epoch has one head; the next epoch names it as its predecessor, and no other does; time does not
+ * go backwards. For one address: its index never changes, its version never falls, an entry never vanishes, one version
+ * has one content.
  */
 
 import { equal, hex } from "./bytes.js";
@@ -22,7 +23,10 @@ import { entryHash, summaryHash } from "./hashes.js";
  * @property {Uint8Array} entryHash empty where absence was proved
  */
 
-/** @typedef {{first: Sighting, last: Sighting}} Span the oldest and the newest epoch in which the newest version was seen */
+/**
+ * @typedef {{first: Sighting, last: Sighting}} Span the oldest and the newest epoch in which the newest version was
+ * seen
+ */
 
 /** @param {string} message */
 function contradiction(message) {
@@ -121,7 +125,11 @@ function words({ version, entryHash }) {
   return version === null ? "no entry" : `version ${version} (${hex(entryHash)})`;
 }
 
-/** @param {Head | null} known @param {Head} head @returns {string} how `head`, found to fit, relates to the newest one known */
+/**
+ * @param {Head | null} known
+ * @param {Head} head
+ * @returns {string} how `head`, found to fit, relates to the newest one known
+ */
 export function describe(known, head) {
   if (known === null) return `the first epoch of ${head.realm} seen here: ${head.epoch} is remembered from now on`;
   if (head.epoch === known.epoch) return `the same head of epoch ${head.epoch} as remembered`;

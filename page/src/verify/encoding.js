@@ -1,6 +1,6 @@
 /**
- * Protobuf's binary encoding, for the tables of messages.js: writing it, the way protobuf's own libraries do where the same
- * message shall always give the same bytes: fields in the order of their numbers, maps in the order of their keys.
+ * Protobuf's binary encoding, for the tables of messages.js: writing it, the way protobuf's own libraries do where the
+ * same message shall always give the same bytes: fields in the order of their numbers, maps in the order of their keys.
  */
 
 import { concat, toLittleEndian, utf8 } from "./bytes.js";

@@ -1,8 +1,9 @@
 /**
  * Epoch heads: what signers sign of an epoch (protocol section 7).
  *
- * There are two layers. The EpochHead is the same for everybody: the tree's root, chained to the epoch before. Each signer
- * wraps it with its own time in a TimestampedEpochHead, and signs that. The EpochHead's bytes are kept as they came.
+ * There are two layers. The EpochHead is the same for everybody: the tree's root, chained to the epoch before. Each
+ * signer wraps it with its own time in a TimestampedEpochHead, and signs that. The EpochHead's bytes are kept as they
+ * came.
  */
 
 import { DecodeError, ProofInvalid } from "./errors.js";

@@ -90,7 +90,12 @@ export function verifyLookup(realm, userId, proof, now) {
 /** The last index that was proven: it never changes, and old epochs of one address are asked for in a row. */
 let provenIndex = "";
 
-/** @param {ReturnType<typeof suiteOf>} vrf @param {RealmConfig} realm @param {string} userId @param {LookupProof} proof */
+/**
+ * @param {ReturnType<typeof suiteOf>} vrf
+ * @param {RealmConfig} realm
+ * @param {string} userId
+ * @param {LookupProof} proof
+ */
 function checkIndex(vrf, realm, userId, { index, index_proof }) {
   const claim = JSON.stringify([vrf.name, hex(realm.VRFPublic), userId, hex(index), hex(index_proof)]);
   if (claim === provenIndex) return;

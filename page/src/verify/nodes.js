@@ -13,12 +13,20 @@ export const MAX_DEPTH = 256;
 
 const [INTERNAL, LEAF, EMPTY] = ["I", "L", "E"].map((letter) => Uint8Array.of(letter.charCodeAt(0)));
 
-/** @param {Uint8Array} index @param {number} depth at most 255 @returns {number} which way the path goes: 0 left, 1 right */
+/**
+ * @param {Uint8Array} index
+ * @param {number} depth at most 255
+ * @returns {number} which way the path goes: 0 left, 1 right
+ */
 export function bit(index, depth) {
   return (index[depth >> 3] >> (7 - (depth & 7))) & 1;
 }
 
-/** @param {Uint8Array} index @param {number} depth @returns {Uint8Array} its first `depth` bits, packed and zero padded */
+/**
+ * @param {Uint8Array} index
+ * @param {number} depth
+ * @returns {Uint8Array} its first `depth` bits, packed and zero padded
+ */
 export function prefix(index, depth) {
   const packed = index.slice(0, (depth + 7) >> 3);
   if (depth & 7) packed[packed.length - 1] &= 0xff << (8 - (depth & 7));

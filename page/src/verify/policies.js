@@ -2,8 +2,8 @@
  * Authorization policies and the validity of an update (protocol section 6).
  *
  * Signatures are checked over the bytes as received, and only those that could matter: by an id of the policy's
- * `public_keys` that its quorum mentions. Others are ignored, not refused. A policy without a quorum is never satisfied;
- * one with threshold 0 always is.
+ * `public_keys` that its quorum mentions. Others are ignored, not refused. A policy without a quorum is never
+ * satisfied; one with threshold 0 always is.
  */
 
 import { DecodeError, UpdateInvalid } from "./errors.js";

@@ -12,13 +12,20 @@ const SHOWN = 20;
 
 /** @typedef {{has(id: bigint): boolean}} Signers a Set, or a Map with them as its keys */
 
-/** @param {QuorumExpr} expr @param {Signers} have @returns {boolean} whether the signers `have` are enough for `expr` */
+/**
+ * @param {QuorumExpr} expr
+ * @param {Signers} have
+ * @returns {boolean} whether the signers `have` are enough for `expr`
+ */
 export function satisfied(expr, have) {
   const candidates = expr.candidates.filter((candidate) => have.has(candidate)).length;
   return candidates + expr.subexpressions.filter((inner) => satisfied(inner, have)).length >= expr.threshold;
 }
 
-/** @param {QuorumExpr} expr @returns {Set<bigint>} all ids that it mentions: nobody else's signature can matter to it */
+/**
+ * @param {QuorumExpr} expr
+ * @returns {Set<bigint>} all ids that it mentions: nobody else's signature can matter to it
+ */
 export function signers(expr) {
   const found = new Set(expr.candidates);
   for (const inner of expr.subexpressions) for (const id of signers(inner)) found.add(id);

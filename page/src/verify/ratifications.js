@@ -2,9 +2,9 @@
  * The ratifications of an answer: which epoch they are for, whether it is fresh, and who signed (protocol section 8,
  * steps 3 and 4).
  *
- * All ratifications must carry the very same EpochHead, byte for byte; each signer's wrapping of it may differ, and is what
- * its signature covers. Signatures that do not verify, or are by nobody whom the policy mentions, are ignored: what counts
- * is whether the good ones are enough.
+ * All ratifications must carry the very same EpochHead, byte for byte; each signer's wrapping of it may differ, and is
+ * what its signature covers. Signatures that do not verify, or are by nobody whom the policy mentions, are ignored:
+ * what counts is whether the good ones are enough.
  */
 
 import { equal, hex } from "./bytes.js";

@@ -1,9 +1,9 @@
 /**
  * Ed25519 signatures (RFC 8032): whether one is good, by the rules that the servers apply too, which are libsodium's.
  *
- * The libraries disagree on some strange signatures. Here S must be below the group's order, neither the key nor R may be
- * of small order, the key is encoded canonically, and the equation is checked without the cofactor: S·B - k·A is R, to the
- * byte. (The curve library's own function multiplies by the cofactor, and so takes what the servers refuse.)
+ * The libraries disagree on some strange signatures. Here S must be below the group's order, neither the key nor R may
+ * be of small order, the key is encoded canonically, and the equation is checked without the cofactor: S·B - k·A is R,
+ * to the byte. (The curve library's own function multiplies by the cofactor, and so takes what the servers refuse.)
  */
 
 import { sha512 } from "@noble/hashes/sha2.js";
@@ -25,7 +25,10 @@ export function verify(publicKey, message, signature) {
   return equal(found.toBytes(), r);
 }
 
-/** @param {Uint8Array} encoding @returns {import("./points.js").EdwardsPoint | null} null: none, or one of small order */
+/**
+ * @param {Uint8Array} encoding
+ * @returns {import("./points.js").EdwardsPoint | null} null: none, or one of small order
+ */
 function pointOf(encoding) {
   try {
     const point = Point.fromBytes(encoding);

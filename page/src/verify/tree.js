@@ -1,8 +1,9 @@
 /**
  * Tree proofs: what a root hash says about one index (protocol section 5).
  *
- * The proof's form is checked in full before anything is hashed; then there is one way to read it: the leaf, or the empty
- * branch, is put at the end of the path, and hashed up to the root with the neighbors. Only the very root verifies.
+ * The proof's form is checked in full before anything is hashed; then there is one way to read it: the leaf, or the
+ * empty branch, is put at the end of the path, and hashed up to the root with the neighbors. Only the very root
+ * verifies.
  */
 
 import { equal, hex } from "./bytes.js";

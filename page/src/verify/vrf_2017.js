@@ -44,7 +44,13 @@ function verify(publicKey, userId, index, proof) {
   }
 }
 
-/** @param {Uint8Array} publicKey @param {Uint8Array} userId @param {Uint8Array} proof @param {bigint} c @param {bigint} t */
+/**
+ * @param {Uint8Array} publicKey
+ * @param {Uint8Array} userId
+ * @param {Uint8Array} proof
+ * @param {bigint} c
+ * @param {bigint} t
+ */
 function checkChallenge(publicKey, userId, proof, c, t) {
   const [y, i, p] = [decodePoint(publicKey), decodePoint(proof.slice(64)), userPoint(userId)];
   const a = multiply(c, y).add(multiply(t, Point.BASE));

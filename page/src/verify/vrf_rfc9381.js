@@ -2,8 +2,8 @@
  * ECVRF-EDWARDS25519-SHA512-TAI (RFC 9381, section 5.5, suite 0x03): the suite of every new realm.
  *
  * The index of a user id is the first 32 bytes of the VRF's output beta; the index proof is pi: Gamma (32) ‖ c (16) ‖ s
- * (32). The names are those of the RFC: Y the public key, H the user id's point, Gamma, U, V, c, s. Verification includes
- * the check of the public key, and is stricter: Y and Gamma must be in the prime-order group.
+ * (32). The names are those of the RFC: Y the public key, H the user id's point, Gamma, U, V, c, s. Verification
+ * includes the check of the public key, and is stricter: Y and Gamma must be in the prime-order group.
  */
 
 import { sha512 } from "@noble/hashes/sha2.js";
@@ -42,7 +42,13 @@ function verify(publicKey, userId, index, proof) {
   }
 }
 
-/** @param {Uint8Array} publicKey @param {Uint8Array} userId @param {Uint8Array} index @param {Uint8Array} proof @param {bigint} s */
+/**
+ * @param {Uint8Array} publicKey
+ * @param {Uint8Array} userId
+ * @param {Uint8Array} index
+ * @param {Uint8Array} proof
+ * @param {bigint} s
+ */
 function checkChallenge(publicKey, userId, index, proof, s) {
   const [y, gamma, c] = [decodePoint(publicKey), decodePoint(proof.slice(0, 32)), littleEndian(proof.slice(32, 48))];
   const h = encodeToCurve(publicKey, userId);

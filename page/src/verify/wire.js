@@ -2,9 +2,10 @@
  * Protobuf's binary encoding, for the tables of messages.js: reading it. encoding.js writes it.
  *
  * It is read the way protobuf's own parsers read it: unknown fields, and known ones of another wire type, are passed
- * over; a single message that comes several times is merged; the last of several values counts; numbers may be packed or
- * not; a map's entry with anything unknown in it is itself unknown (so reads the library that the servers use). 64-bit
- * numbers are bigint. What is not an encoding is refused; nothing read here is ever encoded again to be signed or hashed.
+ * over; a single message that comes several times is merged; the last of several values counts; numbers may be packed
+ * or not; a map's entry with anything unknown in it is itself unknown (so reads the library that the servers use).
+ * 64-bit numbers are bigint. What is not an encoding is refused; nothing read here is ever encoded again to be signed
+ * or hashed.
  */
 
 import { fromUtf8, littleEndian } from "./bytes.js";
@@ -13,7 +14,9 @@ import { DecodeError } from "./errors.js";
 /** @typedef {import("./messages.js").Field} Field */
 /** @typedef {import("./messages.js").Schema} Schema */
 
-/** Levels of nesting that are followed, as in protobuf's own parsers: a stranger's quorum must not exhaust the stack. */
+/**
+ * Levels of nesting that are followed, as in protobuf's own parsers: a stranger's quorum must not exhaust the stack.
+ */
 export const MAX_DEPTH = 100;
 
 export const VARINT = 0;
