@@ -2,9 +2,8 @@
 
 Rules of this file:
 
-1. Who the peers are follows from the newest of three lists: that of the configuration, that of this replica's own
-   state, and what a peer has told. A peer is believed in this as it is believed in the log: so a replica that was away
-   while others changed finds those that it does not know yet.
+1. Who the peers are follows from this replica's own state, or else its configuration, and from what peers have told
+   (`raft_places`): so a replica that was away while others changed finds those that it does not know yet.
 2. Each replica says with which storage it is there, on each new connection. With that one, and no other, it is let in.
 3. Who takes part in the log stays a peer until it does so no longer, though it may be a replica of the realm no more:
    the log cannot do without its majority, not even to let it go.
@@ -26,6 +25,7 @@ from coname.replication.raft import Change, ChangeKind, Core, Role
 from coname.replication.raft.settings import MOST_MEMBERS, MOST_NUMBER
 from coname.replication.raft_driver import Driver
 from coname.replication.raft_network import ReplicaNetwork
+from coname.replication.raft_places import Places, Told
 
 INTRODUCE_TICKS = 50
 """Between two introductions to everybody who is connected: one that got lost keeps nobody out for long."""
@@ -53,8 +53,8 @@ class Members:
         self._own = own
         self._network = network
         self._engine = engine
-        self._as_of = 0
-        self._places: Mapping[int, str] = {}
+        self._named = frozenset(network.places())  # by the configuration
+        self._places = Places()
         self._kept: frozenset[int] = frozenset()  # who stays where it was, being a member of the log
         self._storages: dict[int, int] = {}  # the incarnation that each peer said to have
         self._ticks = 0
@@ -63,18 +63,21 @@ class Members:
 
     def setPeers(self, index: int, places: Mapping[int, str]) -> None:
         """See `ILogMembership`."""
-        if index <= self._as_of:
-            return
-        self._as_of, self._places = index, dict(places)
-        self._place()
-        for peer in self._places:
-            self.introduce(peer)
+        if self._places.know(index, places):
+            self._place()
+            for peer in self._places.used:
+                self.introduce(peer)
 
     def _place(self) -> None:
-        """Tell the network who the peers are."""
-        self._kept = frozenset(self._network.places() if self._core is None else self._core.membership.ids)
-        self._network.set_places(self._places, self._kept)
-        present = {*self._places, *self._kept}
+        """Tell the network who the peers are. While there is no list of the own state, whom the configuration names
+        stays where it says."""
+        core, places = self._core, self._places.used
+        named = self._named if core is None or not self._places.as_of else frozenset()
+        self._kept = named.union(() if core is None else core.membership.ids)
+        if not self._places.as_of:
+            places = {peer: address for peer, address in places.items() if peer not in named}
+        self._network.set_places(places, self._kept)
+        present = {*places, *self._kept}
         self._storages = {peer: one for peer, one in self._storages.items() if peer in present}
 
     def introduce(self, peer: int) -> None:
@@ -82,17 +85,19 @@ class Members:
         core = self._core
         if core is None or not self._network.connected(peer):
             return
-        places = [RaftPlace(id=one, address=address) for one, address in sorted(self._places.items())]
-        introduction = RaftIntroduction(applied=self._as_of, places=places)
+        places = [RaftPlace(id=one, address=address) for one, address in sorted(self._places.own.items())]
+        introduction = RaftIntroduction(applied=self._places.as_of, places=places)
         message = RaftMessage(sender=self._own, recipient=peer, incarnation=core.incarnation, introduction=introduction)
         self._network.send(peer, message.SerializeToString())
 
     def tick(self) -> None:
         """Time passes."""
         self._ticks += 1
-        if self._places and self._core is not None and self._kept != frozenset(self._core.membership.ids):
+        if self._places.as_of and self._core is not None and self._kept != frozenset(self._core.membership.ids):
             self._place()
         if self._ticks % INTRODUCE_TICKS == 0:
+            if self._places.turn(self._network.connected):
+                self._place()
             for peer in sorted(self._network.places()):
                 self.introduce(peer)
 
@@ -103,7 +108,9 @@ class Members:
         self._storages[message.sender] = message.incarnation
         told = message.introduction
         places = {place.id: place.address for place in told.places}
-        if told.applied <= self._as_of or not _sound(told, places) or self._own not in places:
+        if not _sound(told, places) or self._own not in places:
+            return
+        if not self._places.hear(message.sender, Told(told.applied, places, self._ticks), INTRODUCE_TICKS // 2):
             return
         self._log.info(
             "Replica {peer:x} tells of {count} replicas, as of entry {index}",
@@ -111,7 +118,7 @@ class Members:
             count=len(places),
             index=told.applied,
         )
-        self.setPeers(told.applied, places)
+        self._place()
 
     # what is known of them
 
@@ -119,7 +126,7 @@ class Members:
         """See `ILogMembership`."""
         core = self._core
         taking_part = [] if core is None else core.membership.ids
-        return [self._member(core, one) for one in sorted({self._own, *self._places, *taking_part})]
+        return [self._member(core, one) for one in sorted({self._own, *self._places.used, *taking_part})]
 
     def _member(self, core: Core | None, replica: int) -> LogMember:
         own = replica == self._own

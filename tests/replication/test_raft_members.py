@@ -16,7 +16,7 @@ from coname.interfaces import ILogMembership, LogMember, LogStanding, Refusal
 from coname.messages.raft_pb2 import RaftIntroduction, RaftMessage, RaftPlace
 from coname.replication.raft import ChangeRefused, Membership, Role
 from coname.replication.raft_log import RaftLog, RaftLogSettings
-from coname.replication.raft_members import Members
+from coname.replication.raft_members import INTRODUCE_TICKS, Members
 from coname.storage.memory import MemoryStore
 from tests.replication.engine_suite import EngineSuite, committed, data_of, soon, until
 from tests.replication.raft_case import HEARTBEAT, RaftCase
@@ -205,12 +205,40 @@ class MembersTests(SynchronousTestCase):
         self.members.introduced(self.introduction(10, {1: "a:1", 4: "d:1"}))
         self.assertEqual(self.network.told, {1: "a:1", 2: "b:1"})
 
-    def test_the_own_state_counts_again_once_it_is_newer(self) -> None:
+    def test_the_own_state_counts_alone_once_it_is_newer(self) -> None:
         self.members.introduced(self.introduction(20, {1: "a:1", 4: "d:1"}))
         self.members.setPeers(15, {1: "a:1", 2: "b:1"})
-        self.assertEqual(self.network.told, {1: "a:1", 4: "d:1"})
-        self.members.setPeers(25, {1: "a:1", 5: "e:1"})
-        self.assertEqual(self.network.told, {1: "a:1", 5: "e:1"})
+        self.assertEqual(self.network.told, {1: "a:1", 2: "b:1", 4: "d:1"})
+        self.members.setPeers(25, {1: "a:1", 2: "b:1", 5: "e:1"})
+        self.assertEqual(self.network.told, {1: "a:1", 2: "b:1", 5: "e:1"})
+
+    def test_nobody_is_redirected_or_left_out_by_what_one_peer_tells(self) -> None:
+        lie = self.introduction(1 << 61, {1: "a:1", 3: "evil:1"})
+        self.members.introduced(lie)
+        self.assertEqual((self.network.told, self.network.kept), ({1: "a:1"}, {1, 2, 3}))
+        self.members.setPeers(10, {1: "a:1", 2: "b:1", 3: "c:1"})
+        self.assertEqual(self.network.told, {1: "a:1", 2: "b:1", 3: "c:1"})
+        self.members.setPeers(20, {1: "a:1", 2: "b:1", 3: "c:1", 4: "d:1"})
+        self.members.introduced(lie)
+        self.assertEqual(self.network.told, {1: "a:1", 2: "b:1", 3: "c:1", 4: "d:1"})
+
+    def test_what_one_peer_tells_is_not_passed_on(self) -> None:
+        self.network.up = {2}
+        self.members.setPeers(10, {1: "a:1", 2: "b:1"})
+        self.members.introduced(self.introduction(20, {1: "a:1", 2: "b:1", 4: "d:1"}))
+        self.members.introduce(2)
+        self.assertEqual({sent.introduction.applied for sent in self.network.sent}, {10})
+
+    def test_another_address_is_tried_while_there_is_no_connection(self) -> None:
+        self.network.up = {2}
+        self.members.setPeers(10, {1: "a:1", 2: "b:1", 3: "c:1"})
+        self.members.introduced(self.introduction(20, {1: "a:1", 2: "moved:1", 3: "moved:1"}))
+        seen = []
+        for _ in range(3):
+            seen.append((self.network.told[2], self.network.told[3]))
+            for _ in range(INTRODUCE_TICKS):
+                self.members.tick()
+        self.assertEqual(seen, [("b:1", "c:1"), ("b:1", "moved:1"), ("b:1", "c:1")])
 
     def test_who_takes_part_in_the_log_stays_until_it_does_no_more(self) -> None:
         self.members.setPeers(10, {1: "a:1", 2: "b:1"})
