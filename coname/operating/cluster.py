@@ -12,6 +12,10 @@ COMMANDS = {
     "add": ("coname.operating.changes:add", "Let a new replica join, and wait until it signs."),
     "promote": ("coname.operating.changes:promote", "Let a learner sign."),
     "remove": ("coname.operating.changes:remove", "Let a replica take part no more."),
+    "client-config": (
+        "coname.operating.client_config:client_config",
+        "Bring a client's configuration up to date after changes of the replicas.",
+    ),
     "convert": ("coname.operating.convert:convert", "Move a realm of one replica to Raft, so that it can have more."),
 }
 """Each command: where it is, and what the overview says of it; in the order in which somebody meets them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +32,22 @@ def replica_id(text: str, status: ClusterStatus) -> int:
 
     :raises UsageMistake: it is none, or of several.
     """
-    ids = [member.replica.id for member in status.members]
+    return one_of([member.replica.id for member in status.members], text, "replica")
+
+
+def one_of(ids: Sequence[int], text: str, what: str) -> int:
+    """The one of `ids` that is meant, as in `replica_id`.
+
+    :param what: what they are the ids of.
+    :raises UsageMistake: it is none, or of several.
+    """
     exact = [one for one in ids if text in (f"{one:016x}", str(one))]
     found = exact or [one for one in ids if len(text) >= 4 and f"{one:016x}".startswith(text.lower())]
     if len(found) == 1:
         return found[0]
     known = ", ".join(f"{one:016x}" for one in ids)
-    what = "begins several ids" if found else "is no replica"
-    raise UsageMistake(f"{text!r} {what}; there are {known}")
+    wrong = "begins several ids" if found else f"is no {what}"
+    raise UsageMistake(f"{text!r} {wrong}; there are {known}")
 
 
 def whole_id(text: str) -> Any:

@@ -1,7 +1,7 @@
 """Running one asynchronous job to its end, and what the commands are run in.
 
-gRPC needs no more than asyncio; the HTTPS front is asked by treq on Twisted's asyncio reactor. A process runs one of
-them, once.
+gRPC needs no more than asyncio; the HTTPS front is asked by treq on Twisted's asyncio reactor, where gRPC works too. A
+process runs one of them, once.
 """
 
 from __future__ import annotations
@@ -30,11 +30,13 @@ class Way:
     :ivar https: by HTTPS rather than gRPC.
     :ivar folder: where the configuration's paths begin.
     :ivar timeout: seconds; None for the defaults.
+    :ivar either: with `https`: by gRPC where the realm to connect to has no URL.
     """
 
     https: bool
     folder: Path
     timeout: float | None = None
+    either: bool = False
 
     @property
     def timeouts(self) -> tuple[float, float]:
@@ -69,13 +71,18 @@ def _run_twisted(way: Way, job: Job[T]) -> T:
     from twisted.internet import reactor
     from twisted.logger import globalLogBeginner
 
-    from coname.client.transports.connecting import connect_https
+    from coname.client.transports.connecting import connect_grpc, connect_https, https_urls
+
+    def connect(realm: RealmConfig) -> ITransport:
+        if way.either and not https_urls(realm):
+            return connect_grpc(realm, way.folder, *way.timeouts)
+        return connect_https(realm, way.folder, loop, *way.timeouts)
 
     framework.use_twisted()
     # What goes wrong comes back from the job; Twisted's own log would only stand in between the words.
     globalLogBeginner.beginLoggingTo([], redirectStandardIO=False)
     loop: Any = reactor
-    result: T = _outcome(loop, job(lambda realm: connect_https(realm, way.folder, loop, *way.timeouts)))
+    result: T = _outcome(loop, job(connect))
     return result
 
 
