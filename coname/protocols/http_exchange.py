@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.serialization import Encoding
+from OpenSSL.crypto import FILETYPE_ASN1, dump_certificate
 from twisted.logger import Logger
 
 from coname.errors import ConameError
@@ -98,7 +98,7 @@ class Exchange:
     def certificate(self) -> bytes:
         """The client's certificate, DER, whose key its connection's handshake has proved; empty if it showed none."""
         shown = self.channel.transport.getPeerCertificate()
-        return b"" if shown is None else shown.to_cryptography().public_bytes(Encoding.DER)
+        return b"" if shown is None else dump_certificate(FILETYPE_ASN1, shown)  # which may be one that nobody can read
 
     def connectionLost(self, reason: Failure) -> None:
         """The client is gone: nobody waits for this answer any more."""

@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from coname.protocols import http_bounds as bounds
+from coname.protocols.cross_site import check_own_page
 from coname.protocols.http_service import HttpService, Routes
 from coname.protocols.json_requests import lookup_request, policy_changes_request, update_request
 from coname.protocols.openapi import description
@@ -66,7 +67,10 @@ def routes(keyserver: IKeyserver) -> Routes:
         return Response(200, JSON, keyserver.lookup(lookup_request(exchange.body)).json())
 
     def update(exchange: Exchange) -> Deferred[Response]:
-        return keyserver.update(update_request(exchange.body), exchange.certificate()).addCallback(_answered)
+        certificate = exchange.certificate()
+        if certificate:
+            check_own_page(exchange.requestHeaders)
+        return keyserver.update(update_request(exchange.body), certificate).addCallback(_answered)
 
     def changes(exchange: Exchange) -> Response:
         return Response(200, JSON, keyserver.policyChanges(policy_changes_request(exchange.body)).json())
