@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from google.protobuf.json_format import MessageToDict
 
-from coname.configuration import admission, authority, blueprint, documents, folder, listen
+from coname.configuration import admission, authority, blueprint, documents, folder, listen, reaching
+from coname.configuration.describing import DESCRIPTION_FILE, describe
 from coname.configuration.findings import Findings
 from coname.configuration.folder import NewFile
 from coname.configuration.listen import Address
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 
     from coname.configuration.tls import Credential
 
-DESCRIPTION_FORMAT = "coname replica 1"
-DESCRIPTION_FILE = "replica.json"
 CONFIG_FILE = "config.json"
 
 _FRONTS = ("public", "verifier", "hkp", "httpfront", "raft")
@@ -122,6 +121,7 @@ def _configure(
     listens = wanted.host if Address(wanted.host, 0).is_loopback else ""
     for front in _FRONTS:
         _configure_front(config, front, listens, wanted, credential, findings)
+    config.httpfront_url = _front_url(model, wanted, config)
     if config.HasField("manhole"):
         there = listen.parse(config.manhole.addr).port
         config.manhole.addr = str(Address("127.0.0.1", wanted.port("manhole", there)))
@@ -155,6 +155,18 @@ def _configure_front(
     tls.certificates.append(blueprint.certificates_of(credential))
 
 
+def _front_url(model: pb.ReplicaConfig, wanted: NewReplica, config: pb.ReplicaConfig) -> str:
+    """Where browsers reach its HTTPS front: at its own host, unless the model's is reached by another name than its
+    own, which is that of a balancer before all of them."""
+    try:
+        own = reaching.of_config(wanted.model, model).urls
+    except Misconfigured:  # it does not tell by which name it is reached, and then its front's is no part of it
+        own = ()
+    if model.httpfront_url.rstrip("/") not in own:
+        return model.httpfront_url
+    return f"https://{Address(wanted.host, listen.parse(config.httpfront_addr).port)}"
+
+
 def _console_files(model: Path, message: pb.ReplicaConfig) -> Sequence[NewFile]:
     host_key = ed25519.Ed25519PrivateKey.generate()
     private = host_key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
@@ -176,46 +188,6 @@ def _read_secret(path: Path, findings: Findings) -> bytes:
     except OSError as error:
         findings.mistake(f"{path}: {error.strerror}; the realm's VRF secret is expected beside the configuration")
         return b""
-
-
-# descriptions
-
-
-def describe(realm: str, replica: pb.Replica) -> bytes:
-    """Who a replica is, as a file. No secret."""
-    document = {"format": DESCRIPTION_FORMAT, "realm": realm}
-    return _json(document | {"replica": _document(replica)})
-
-
-def read_description(path: Path) -> tuple[str, pb.Replica]:
-    """The realm and the replica that the file `path` describes; it may also be the configuration of one of the realm's
-    first replicas, which joins anew.
-
-    :raises Misconfigured: it is no description, or not a whole one.
-    """
-    document = documents.read(path)
-    if "keyserver_config" in document:
-        return _first_replica(path, document)
-    if document.get("format") != DESCRIPTION_FORMAT:
-        raise Misconfigured([f"{path}: not a {DESCRIPTION_FORMAT!r}; `coname cluster prepare` makes one"])
-    findings, replica = Findings(str(path)), pb.Replica()
-    fill(replica, document.get("replica"), findings.at("replica"))
-    if not replica.id or not replica.public_keys or not replica.raft_addr:
-        findings.at("replica").mistake("id, public_keys and raft_addr are expected")
-    elif listen.check(replica.raft_addr, findings.at("replica").at("raft_addr")) is None:
-        pass
-    findings.raise_mistakes()
-    return str(document.get("realm") or ""), replica
-
-
-def _first_replica(path: Path, document: dict[str, Any]) -> tuple[str, pb.Replica]:
-    findings, config = Findings(), pb.ReplicaConfig()
-    fill(config, document, findings)
-    findings.raise_mistakes()
-    for replica in config.keyserver_config.initial_replicas:
-        if replica.id == config.replica_id:
-            return config.keyserver_config.realm, replica
-    raise Misconfigured([f"{path}: not one of its initial_replicas; the file {DESCRIPTION_FILE} beside it is expected"])
 
 
 def _document(message: Any) -> dict[str, Any]:

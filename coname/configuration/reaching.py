@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from coname.configuration import documents, listen
+from coname.configuration.describing import DESCRIPTION_FILE, read_description
 from coname.configuration.findings import Findings
 from coname.configuration.listen import Address
 from coname.configuration.parse import fill
-from coname.configuration.preparing import DESCRIPTION_FILE, read_description
 from coname.errors import Misconfigured
 from coname.messages import config_pb2 as pb
 
@@ -49,9 +49,18 @@ def reached(path: Path) -> Reached:
     fill(config, documents.read(path), findings)
     if findings.mistakes:
         raise Misconfigured([f"{path}: not the configuration of a replica: {findings.mistakes[0]}"])
-    public, front = (_found(path, config, name) for name in ("public", "httpfront"))
-    if public is None and front is None:
+    found = of_config(path, config)
+    if not (found.addresses or found.urls):
         raise Misconfigured([f"{path}: neither public_addr nor httpfront_addr: clients cannot reach this replica"])
+    return found
+
+
+def of_config(path: Path, config: pb.ReplicaConfig) -> Reached:
+    """The same for a configuration that has been read already, from the file `path`.
+
+    :raises Misconfigured: it does not tell.
+    """
+    public, front = (_found(path, config, name) for name in ("public", "httpfront"))
     return Reached(
         path,
         config.keyserver_config.realm,

@@ -37,7 +37,7 @@ def add(description: Path, learner: bool, no_wait: bool, config: Path, as_json: 
     It gets the log, or a copy of the database; once it has caught up, the next epoch's head announces that it signs,
     and from the one after that on it does. Start it before or after. Interrupted, all of it goes on.
     """
-    from coname.configuration.preparing import read_description
+    from coname.configuration.describing import read_description
 
     def change(status: ClusterStatus) -> tuple[int, ReplicaChange]:
         if realm != status.realm:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console as Screen
 from rich.table import Column, Table
 
-from coname.configuration.preparing import read_description
+from coname.configuration.describing import read_description
 from coname.core.addresses import canonical
 from coname.errors import ConameError, InvalidRequest
 from coname.keyserver.cluster_words import COLUMNS, remarks, rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from coname.config import load_replica
 from coname.configuration import certificates
+from coname.configuration.describing import read_description
 from coname.configuration.init import InitOptions, initialise
-from coname.configuration.preparing import NewReplica, Prepared, prepare, read_description
+from coname.configuration.preparing import NewReplica, Prepared, prepare
 from coname.core.signatures import public_key_message
 from coname.errors import Misconfigured
 from coname.messages.config_pb2 import Replica
@@ -60,6 +62,26 @@ class PreparingTests(SynchronousTestCase):
         assert settings.public is not None
         assert settings.manhole is not None
         self.assertEqual((str(settings.public.address), settings.manhole.address.port), ("127.0.0.1:7000", 7005))
+
+    def front(self, url: str = "") -> str:
+        """Where browsers reach the new one's HTTPS front, the model's being at `url`."""
+        if url:
+            document = json.loads(self.model.read_text()) | {"httpfront_url": url}
+            self.model.write_text(json.dumps(document))
+        return load_replica(self.prepare().config).httpfront_url
+
+    def test_browsers_reach_it_at_its_own_host(self) -> None:
+        self.assertEqual(load_replica(self.model).httpfront_url, "https://ks1.example.com:25519")
+        self.assertEqual(self.front(), "https://ks4.example.com:25519")
+
+    def test_or_at_the_balancer_before_all(self) -> None:
+        self.assertEqual(self.front("https://keys.example.com"), "https://keys.example.com")
+
+    def test_at_its_own_host_too_if_it_is_modelled_on_one_that_came_later(self) -> None:
+        self.model = self.prepare().config
+        self.target = self.folder / "replica5"
+        settings = load_replica(self.prepare(host="ks5.example.com", base_port=7000).config)
+        self.assertEqual(settings.httpfront_url, "https://ks5.example.com:7003")
 
     def test_the_description_holds_no_secret_and_is_read_again(self) -> None:
         prepared = self.prepare()

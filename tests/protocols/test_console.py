@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from coname.configuration.preparing import describe
+from coname.configuration.describing import describe
 from coname.errors import ConameError, Refused, Unavailable
 from coname.interfaces import IAdministration
 from coname.keyserver.answers import Answer
