@@ -10,13 +10,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from coname.core import addresses
+from coname.core.text import quoted
 from coname.errors import InvalidRequest, RegistrationRefused
 
 ADDRESSES = 20
 """The most addresses in one field."""
+
+CHARACTERS, TOKENS = 8 * 1024, 20 * ADDRESSES
+"""The longest field: so many addresses with long names, of some words each. Anybody may send one, and meanwhile nobody
+else is answered."""
 
 _TOKEN = re.compile(
     r"""(?P<blank>[ \t]+)
@@ -38,10 +44,15 @@ def read(field: str, value: str) -> list[str]:
     :param field: what to call it in an error.
     :raises RegistrationRefused: it is none, too many, or not of the form above.
     """
-    found = [_address(field, mailbox) for mailbox in _mailboxes(list(_tokens(field, value)))]
+    if len(value) > CHARACTERS:
+        raise RegistrationRefused(f"the mail's {field} field has {len(value)} characters; {CHARACTERS} are read")
+    tokens = list(islice(_tokens(field, value), TOKENS + 1))
+    if len(tokens) > TOKENS:
+        raise RegistrationRefused(f"the mail's {field} field has more than {TOKENS} words and marks")
+    found = list(_mailboxes(tokens))
     if len(found) > ADDRESSES:
         raise RegistrationRefused(f"the mail's {field} field has {len(found)} addresses; at most {ADDRESSES} are taken")
-    return found
+    return [_address(field, mailbox) for mailbox in found]
 
 
 def _tokens(field: str, value: str) -> Iterator[_Token]:
@@ -84,7 +95,7 @@ def _address(field: str, mailbox: list[_Token]) -> str:
         address, sound = mailbox, True
     if not sound or [token.kind for token in address] != ["word", "mark", "word"] or address[1].text != "@":
         text = "".join(token.text for token in mailbox)
-        raise RegistrationRefused(f"the mail's {field} field has {text!r} where a plain address is expected")
+        raise RegistrationRefused(f"the mail's {field} field has {quoted(text)} where a plain address is expected")
     try:
         return addresses.canonical("".join(token.text for token in address))
     except InvalidRequest as error:

@@ -180,6 +180,14 @@ class AddressTests(DkimCase):
     def test_too_many(self) -> None:
         self.refuse_sender(", ".join([mails.ADDRESS] * 21), "has 21 addresses; at most 20")
 
+    def test_so_many_that_looking_at_them_takes_long(self) -> None:
+        """Anybody may send them, and meanwhile the reactor does nothing else."""
+        self.refuse_sender("a@A," * 2000, "more than 400 words and marks")
+        self.refuse_sender("<" * 8000, "more than 400 words and marks")
+
+    def test_field_that_is_long(self) -> None:
+        self.refuse_sender(f'"{"a" * 8192}" <{mails.ADDRESS}>', "characters; 8192 are read")
+
     def test_look_alike_in_unicode(self) -> None:
         """A Cyrillic letter in the domain, as mail programs send it."""
         self.refuse_sender("alice@xn--exmple-4nf.com", "is from alice@xn--exmple-4nf.com")
