@@ -19,6 +19,7 @@ from coname.errors import (
     EpochUnknown,
     InvalidRequest,
     NotCanonical,
+    NotPermitted,
     Overloaded,
     QuorumUnmet,
     RegistrationExpired,
@@ -42,7 +43,7 @@ Field = Any  # likewise, of a field
 _ADMISSION = (InvalidRequest, TooLarge, NotCanonical)
 _LOOKUP_ERRORS = (*_ADMISSION, QuorumUnmet, EpochUnknown, Unavailable, Corrupt, ConameError)
 _UPDATE_ERRORS = (
-    *(*_ADMISSION, UpdateInvalid, QuorumUnmet),
+    *(*_ADMISSION, UpdateInvalid, QuorumUnmet, NotPermitted),
     *(RegistrationRefused, RegistrationNeeded, RegistrationReplayed, RegistrationExpired),
     *(Unavailable, Overloaded, TimedOut, Corrupt, ConameError),
 )
