@@ -32,4 +32,5 @@ def cluster() -> None:
       1. coname cluster prepare, where the authority's key is
       2. take the folder to its machine; twistd coname
       3. coname cluster add, with the new folder's replica.json
+      4. coname cluster client-config, for those who begin later
     """
