@@ -40,6 +40,10 @@ _DIGESTS = {
 _ENVELOPED = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
 _EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
 
+NAMESPACES, PREFIXES = 30, 30
+"""The most that are in scope at an element, and the most that a signature lists: canonicalising takes time in proportion
+to the elements and to both."""
+
 _FAILURES = (SignXMLException, etree.LxmlError, UnsupportedAlgorithm, ValueError, TypeError, AttributeError, KeyError)
 """What the library raises over a signature; the last three where it does not expect an element to be empty."""
 
@@ -88,6 +92,7 @@ def _check_shape(root: Element) -> Element:
         if len(signed.findall(f"{DSIG}Signature")) > 1:
             raise RegistrationRefused(f"the {local(signed.tag)} has more than one signature")
     _check_ids(root)
+    _check_cost(root)
     return assertion
 
 
@@ -100,6 +105,15 @@ def _check_ids(root: Element) -> None:
             if value in seen:
                 raise RegistrationRefused(f"the SAML response has the ID {value[:80]!r} twice")
             seen.add(value)
+
+
+def _check_cost(root: Element) -> None:
+    """Before anything is canonicalised: whether anybody has signed it is known only afterwards."""
+    for element in root.iter():
+        if len(element.nsmap) > NAMESPACES:
+            raise RegistrationRefused(f"the SAML response has {len(element.nsmap)} namespaces at once")
+        if len(element.get("PrefixList", "").split()) > PREFIXES:
+            raise RegistrationRefused(f"the SAML response lists more than {PREFIXES} prefixes")
 
 
 def _verified(root: Element, signed: Element, location: str, keys: Sequence[Certificate], now: float) -> Element:

@@ -27,6 +27,11 @@ DSIG = "{http://www.w3.org/2000/09/xmldsig#}"
 ELEMENTS = 1000
 """The most elements of a response; one with two hundred groups among its attributes has about five hundred."""
 
+ATTRIBUTES, SPREAD = 30, 3
+"""The most attributes of one element, and of all elements for each that there may be. Declarations of namespaces there
+may be as many as elements: some providers make two for each value. What is canonicalised takes time in proportion to
+the squares of both, and meanwhile nobody else is served."""
+
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z")
 
 
@@ -39,6 +44,7 @@ def parse(what: str, data: bytes, most_elements: int = ELEMENTS, *, comments: bo
     """
     if b"<!DOCTYPE" in data:
         raise RegistrationRefused(f"{what} has a DTD, which is refused")
+    _check_namespaces(what, data, most_elements)
     parser = etree.XMLParser(
         encoding="utf-8",  # whatever the document says of itself: so nothing hides from the line above
         resolve_entities=False,
@@ -57,14 +63,28 @@ def parse(what: str, data: bytes, most_elements: int = ELEMENTS, *, comments: bo
     return root
 
 
+def _check_namespaces(what: str, data: bytes, most: int) -> None:
+    """As many as there may be elements. A text that only speaks of them counts too."""
+    count = data.count(b"xmlns")
+    if count > most:
+        raise RegistrationRefused(f"{what} declares {count} namespaces; at most {most} are taken")
+
+
 def _check_nodes(what: str, root: Element, most: int) -> None:
-    count = 0
+    count = attributes = 0
     for node in _all_nodes(root):
         if not isinstance(node.tag, str):
             raise RegistrationRefused(
                 f"{what} holds a comment, a processing instruction or an entity, which are refused"
             )
+        if len(node.attrib) > ATTRIBUTES:
+            raise RegistrationRefused(
+                f"{what} has an element with {len(node.attrib)} attributes; {ATTRIBUTES} are the most"
+            )
+        attributes += len(node.attrib)
         count += 1
+    if attributes > SPREAD * most:
+        raise RegistrationRefused(f"{what} has {attributes} attributes; at most {SPREAD * most} are taken")
     if count > most:
         raise RegistrationRefused(f"{what} has {count} elements; at most {most} are taken")
 

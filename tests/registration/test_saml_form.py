@@ -38,6 +38,27 @@ class FormTests(SamlCase):
     def test_many_elements(self) -> None:
         self.refuse_bytes(b"<a>" + b"<b/>" * 1000 + b"</a>", "has 1001 elements; at most 1000")
 
+    def test_many_attributes(self) -> None:
+        """Sorting them for a signature that nobody has looked at yet would take seconds."""
+        self.refuse_bytes(b"<a" + b"".join(b' b%d=""' % number for number in range(31)) + b"/>", "with 31 attributes")
+        several = b"<b" + b"".join(b' b%d=""' % number for number in range(30)) + b"/>"
+        self.refuse_bytes(b"<a>" + several * 101 + b"</a>", "has 3030 attributes; at most 3000")
+
+    def test_many_namespaces(self) -> None:
+        several = b"".join(b' xmlns:n%d="urn:%d"' % (number, number) for number in range(1001))
+        self.refuse_bytes(b"<a" + several + b"/>", "declares 1001 namespaces; at most 1000")
+
+    def test_many_namespaces_at_once(self) -> None:
+        several = "".join(f' xmlns:n{number}="urn:{number}"' for number in range(31))
+        signed = base64.b64decode(idp.signed()).decode()
+        self.refuse_bytes(
+            signed.replace("<ds:SignedInfo", f"<ds:SignedInfo{several}", 1).encode(), "namespaces at once"
+        )
+
+    def test_many_prefixes(self) -> None:
+        prefixes = [f"n{number}" for number in range(31)]
+        self.refuse(idp.text(idp.sign(idp.document(), prefixes=prefixes)), "lists more than 30 prefixes")
+
     def test_entities(self) -> None:
         bomb = b'<!DOCTYPE a [<!ENTITY x "ha"><!ENTITY y "&x;&x;&x;&x;">]><a>&y;</a>'
         self.refuse_bytes(bomb, "has a DTD, which is refused")
