@@ -9,7 +9,8 @@ A server is asked
 
 A verified answer whose head announces a change needs no asking.
 
-What a server says counts for nothing but the signatures in it (`lineage`), and costs no more than `MAX_PAGES` answers
+What a server says counts for nothing but the signatures in it (`lineage`): if changes that it tells cannot be followed,
+another server is asked, so that one that lies keeps nobody from following. It costs no more than `MAX_PAGES` answers
 of `MAX_PAGE` changes: what was followed until then is kept, the rest comes next time.
 """
 
@@ -22,8 +23,8 @@ from coname.client.busy_memory import once_free
 from coname.client.lineage import Lineage
 from coname.client.lineage_records import ASK_AGAIN
 from coname.client.servers import Servers
-from coname.client.state import PinnedState
-from coname.core import rollover, times
+from coname.client.state import PinnedState, Unfollowable
+from coname.core import times
 from coname.core.types import Epoch
 from coname.errors import ConameError, Corrupt, Misconfigured, ProofInvalid
 from coname.messages.client_pb2 import LookupProof, PolicyChanges, PolicyChangesRequest, RatifiedHead
@@ -31,6 +32,9 @@ from coname.messages.config_pb2 import RealmConfig
 
 MAX_PAGES, MAX_PAGE = 16, 256
 """Answers that are asked for at once, and changes in one of them: together far more than a realm makes in its life."""
+
+ANOTHER = "form"
+"""The step that a page fails at which cannot be followed: of those where another server may know better."""
 
 SUSPICIOUS = 1 / 12
 """The part of epoch_time_to_live after which the latest epoch is old: five minutes of an hour, where one is closed
@@ -93,8 +97,10 @@ class Follower:
         followed = 0
         for _ in range(MAX_PAGES):
             newest = self._state.known_policy(realm).lineage.newest
-            page = await self._page(realm, servers, newest, thorough and not followed)
+            page, passed_over = await self._page(realm, servers, newest, thorough and not followed)
             followed += await self._follow(realm, page.changes)
+            for wrong in passed_over:
+                await self._convict(realm, wrong)
             if not page.more or self._state.known_policy(realm).lineage.newest == newest:
                 break
         return followed
@@ -103,15 +109,37 @@ class Follower:
         """Follow the change that the head of a verified answer announces. Returns whether there is one that is new."""
         return await self._follow(realm, [RatifiedHead(ratifications=proof.ratifications)]) > 0
 
-    @staticmethod
-    async def _page(realm: RealmConfig, servers: Servers, newest: Epoch, thorough: bool) -> PolicyChanges:
+    async def _page(
+        self, realm: RealmConfig, servers: Servers, newest: Epoch, thorough: bool
+    ) -> tuple[PolicyChanges, list[Unfollowable]]:
+        """What a server knows of changes after `newest`; of several, one whose changes can all be followed. And what
+        others told that cannot be."""
         request = PolicyChangesRequest(after=newest)
-        heard = await servers.ask(
-            lambda transport: transport.policy_changes(request),
-            _bounded,
-            lambda page: 1 if thorough and not page.changes else 0,
-        )
-        return heard.value
+        doubtful, passed_over = list[PolicyChanges](), list[Unfollowable]()
+
+        def checked(page: PolicyChanges) -> PolicyChanges:
+            wrong = self._state.unfollowable(realm, _bounded(page).changes)
+            if wrong is not None:
+                doubtful.append(page)
+                passed_over.append(wrong)
+                raise ProofInvalid(ANOTHER, str(wrong.error))
+            return page
+
+        try:
+            heard = await servers.ask(
+                lambda transport: transport.policy_changes(request),
+                checked,
+                lambda page: 1 if thorough and not page.changes else 0,
+            )
+        except ConameError:
+            if not doubtful:
+                raise
+            return doubtful[0], []  # to follow as much of it as can be, and to tell what is wrong with the rest
+        return heard.value, passed_over
+
+    async def _convict(self, realm: RealmConfig, wrong: Unfollowable) -> None:
+        """Tell of what was passed over if it convicts somebody."""
+        await once_free(realm, lambda: self._state.convict(realm, wrong, self._clock()))
 
     async def _follow(self, realm: RealmConfig, changes: Sequence[RatifiedHead]) -> int:
         """Follow them, and tell how many were new."""
@@ -122,7 +150,7 @@ class Follower:
 
 def _bounded(page: PolicyChanges) -> PolicyChanges:
     if len(page.changes) > MAX_PAGE:
-        raise ProofInvalid(rollover.STEP, f"{len(page.changes)} changes at once; at most {MAX_PAGE} are looked at")
+        raise ProofInvalid(ANOTHER, f"{len(page.changes)} changes at once; at most {MAX_PAGE} are looked at")
     return page
 
 

@@ -18,10 +18,11 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from coname.client import continuity
 from coname.core import policies, ratifications, rollover
 from coname.core.heads import Head, parse
 from coname.core.types import Epoch
@@ -176,6 +177,23 @@ class Lineage:
         rollover.exchanged(realm, change.policy, change.epoch)
         kept = (*self.changes, change)[-MAX_KEPT:]
         return replace(self, changes=kept, forgotten=self.count + 1 - len(kept))
+
+
+def lead_on(
+    lineage: Lineage, realm: RealmConfig, changes: Iterable[RatifiedHead], newest: Head | None = None
+) -> Iterator[Lineage]:
+    """`lineage` after each of `changes`, which are followed oldest first.
+
+    :param newest: the newest head that is known; one that announces a change must fit to it.
+    :raises ProofInvalid: the next one is not to be followed.
+    """
+    for change in changes:
+        longer = lineage.follow(realm, change.ratifications)
+        if longer is not lineage:
+            head = longer.changes[-1].head
+            continuity.follow(newest, head, BEGINNING, asked=head.epoch)
+        lineage = longer
+        yield lineage
 
 
 def begin(realm: RealmConfig) -> Lineage:

@@ -14,12 +14,13 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from coname.client import files
 from coname.client.continuity import STEP, Span, follow, settle
 from coname.client.evidence import Contradiction, bundle_name, find_evidence, kept_proof
 from coname.client.interfaces import IRecords
-from coname.client.lineage import BEGINNING
+from coname.client.lineage import lead_on
 from coname.client.lineage_records import LineageRecords, Record
 from coname.client.proof_files import proof_to_json
 from coname.client.remembered import decode_head, decode_ratifications, decode_span, encode_head, encode_span
@@ -41,6 +42,13 @@ MAX_KEPT = 100
 new ones for ever shall not fill the disk."""
 
 TOO_MANY = f"It is not kept: there are {MAX_KEPT} of this realm already"
+
+
+class Unfollowable(NamedTuple):
+    """A change that could not be followed, and why."""
+
+    ratified: RatifiedHead
+    error: ProofInvalid
 
 
 class PinnedState:
@@ -98,18 +106,39 @@ class PinnedState:
         """
         return self._locked(realm, lambda: self._follow(realm, changes, now))
 
+    def unfollowable(self, realm: RealmConfig, changes: Sequence[RatifiedHead]) -> Unfollowable | None:
+        """The first of `changes` that could not be followed; None if all could. Remembers nothing."""
+        followed = 0
+        try:
+            for _ in lead_on(self.known_policy(realm).lineage, realm, changes, self.newest(realm)):
+                followed += 1
+        except ProofInvalid as error:
+            return Unfollowable(changes[followed], error)
+        return None
+
+    def convict(self, realm: RealmConfig, change: Unfollowable, now: float) -> bool:
+        """See whether what was not followed convicts somebody.
+
+        :returns: False as `observe` does.
+        :raises Contradiction: it does. The evidence is kept.
+        """
+        return self._locked(realm, lambda: self._convict(realm, change, now))
+
+    def _convict(self, realm: RealmConfig, change: Unfollowable, now: float) -> None:
+        seen = LookupProof(ratifications=change.ratified.ratifications)
+        found = self._fork(realm, change.error, seen, now)
+        if found is not change.error:
+            raise found from change.error
+
     def _follow(self, realm: RealmConfig, changes: Sequence[RatifiedHead], now: float) -> None:
         known, newest = self.known_policy(realm), self.newest(realm)
-        lineage = known.lineage
+        lineage, followed = known.lineage, 0
         try:
-            for ratified in changes:
-                longer = lineage.follow(realm, ratified.ratifications)
-                if longer is not lineage:
-                    head = longer.changes[-1].head
-                    follow(newest, head, BEGINNING, asked=head.epoch)
-                lineage = longer
+            for longer in lead_on(known.lineage, realm, changes, newest):
+                lineage, followed = longer, followed + 1
         except ProofInvalid as error:
-            raise self._fork(realm, error, LookupProof(ratifications=ratified.ratifications), now) from error
+            seen = LookupProof(ratifications=changes[followed].ratifications)
+            raise self._fork(realm, error, seen, now) from error
         finally:
             if lineage is not known.lineage:
                 self._lineages.write(_policy_record(realm), replace(known, lineage=lineage))

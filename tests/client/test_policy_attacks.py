@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
+from coname.client import Client, PinnedState
 from coname.client.evidence import Contradiction
 from coname.client.follower import MAX_PAGE, MAX_PAGES
+from coname.client.servers import Server, Servers
 from coname.core import heads
 from coname.core.evidence import judge
 from coname.core.signatures import SigningKey
@@ -17,6 +20,7 @@ from coname.errors import InvalidRequest, ProofInvalid, QuorumUnmet, Unreachable
 from coname.messages.client_pb2 import AuthorizationPolicy, PolicyChanges, PolicyChangesRequest, RatifiedHead
 from tests.client.changing import policy_of
 from tests.client.test_following import ALICE, FollowingCase
+from tests.client.transports import MemoryTransport
 
 
 def keys(count: int = 3) -> list[SigningKey]:
@@ -214,6 +218,81 @@ class Bounds(FollowingCase):
             asked.append(len(self.realm.asked) - before)
         self.assertEqual(self.look().epoch, len(self.realm.epochs))
         self.assertLessEqual(max(asked), 5 * MAX_PAGES)
+
+
+class Liar(MemoryTransport):
+    """Answers as the realm does, but for the question for changes.
+
+    :ivar tells: what it says to that.
+    """
+
+    tells = PolicyChanges()
+
+    def policy_changes(self, request: PolicyChangesRequest) -> Deferred[PolicyChanges]:
+        return succeed(self.tells)
+
+
+class OneOfThree(FollowingCase):
+    """One of three servers lies about changes, and is asked first: the client follows what the others tell."""
+
+    verifiers = 1
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.liar = Liar(self.realm)
+        self.look()
+        self.retired = list(self.realm.signers)
+        self.newest = self.realm.replace_all()[-1]
+        self.realm.now += 24 * 3600
+        self.realm.close_epoch()
+
+    def client(self, records: object | None = None) -> Client:
+        honest = [MemoryTransport(self.realm), MemoryTransport(self.realm)]
+        servers = [Server(str(place), one) for place, one in enumerate([self.liar, *honest])]
+        return Client(
+            self.config,
+            lambda _: Servers(servers, draw=lambda _: 0),
+            PinnedState(records or self.records),
+            clock=lambda: self.realm.now,
+        )
+
+    def follows(self, *lies: RatifiedHead) -> None:
+        self.liar.tells = PolicyChanges(changes=lies)
+        outcome = self.look()
+        self.assertEqual((outcome.epoch, outcome.changes[-1].epoch), (len(self.realm.epochs), self.newest))
+
+    def forged(self, *signers: SigningKey) -> RatifiedHead:
+        policy = policy_of(keys())
+        head = heads.build("testing", Epoch(1000), b"r" * 32, timestamp(self.realm.now), b"s" * 64, policy)
+        return RatifiedHead(ratifications=self.realm.sign(head, list(signers)))
+
+    def test_no_head_at_all(self) -> None:
+        self.follows(RatifiedHead())
+
+    def test_a_head_that_too_few_have_signed(self) -> None:
+        self.follows(self.forged(self.retired[0]))
+
+    def test_a_lie_after_what_is_true(self) -> None:
+        first, second, *_ = self.realm.announcing
+        self.follows(self.realm.ratified(first), self.realm.ratified(second), RatifiedHead())
+
+    def test_a_change_left_out(self) -> None:
+        self.follows(self.realm.ratified(self.realm.announcing[-1]))
+
+    def test_more_than_is_looked_at(self) -> None:
+        self.follows(*[RatifiedHead()] * (MAX_PAGE + 1))
+
+    def test_nothing(self) -> None:
+        self.follows()
+
+    def test_what_convicts_somebody_is_told_once_the_rest_is_followed(self) -> None:
+        head = heads.build("testing", Epoch(1), b"r" * 32, timestamp(self.realm.now), b"", policy_of(keys()))
+        self.liar.tells = PolicyChanges(
+            changes=[RatifiedHead(ratifications=self.realm.sign(head, [*self.retired, *self.realm.verifiers]))]
+        )
+        self.failureResultOf(self.client().lookup(ALICE), Contradiction)
+        outcome = self.look()
+        self.assertEqual((outcome.epoch, outcome.changes[-1].epoch), (len(self.realm.epochs), self.newest))
 
 
 class PinnedLater(FollowingCase):

@@ -13,7 +13,7 @@ from coname.client.console import options
 from coname.client.console.report import Report
 from coname.client.console.session import environment_of, find_target
 from coname.client.judging import judged
-from coname.client.lineage import Lineage
+from coname.client.lineage import Lineage, lead_on
 from coname.client.proof_files import MAX_PROOF_BYTES, Stored, parse_proof
 from coname.client.records import FolderRecords
 from coname.client.state import PinnedState
@@ -97,6 +97,5 @@ def _lineage(realm: RealmConfig, stored: Stored, folder: Path) -> Lineage | None
     lineage = memory.known_policy(realm).lineage
     if not lineage.knows(realm.keyserver_auth):
         raise memory.policy_disagreement(realm)
-    for change in stored.changes.changes:
-        lineage = lineage.follow(realm, change.ratifications)
-    return lineage
+    *_, found = lineage, *lead_on(lineage, realm, stored.changes.changes)
+    return found
