@@ -1,7 +1,8 @@
 """The TXT records of a name, asked for through ``twisted.names``, with a time limit.
 
 The answer is believed as it comes: it is as good as the resolver that is asked, and the way to it. A resolver on the
-same machine that checks DNSSEC is what a realm should name.
+same machine that checks DNSSEC is what a realm should name. Whoever guesses at questions to forge their answers has to
+guess one: of each name only one is on its way, however many ask. And there are few in all, each of which has a socket.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from twisted.names import dns
 from twisted.names.client import Resolver
 from twisted.names.error import DNSNameError, DNSQueryTimeoutError, DomainError, ResolverError
 
-from coname.errors import Unavailable
+from coname.errors import Overloaded, Unavailable
 
 Server = tuple[str, int]
 """A resolver's IP address and port."""
@@ -26,6 +27,9 @@ TRIES = (1, 2)
 
 LONGEST = 5.0
 """Seconds after which a record counts as out of reach, whether asked for over UDP or TCP."""
+
+AT_ONCE = 64
+"""The most names that are asked for at the same time: whoever brings a mail names up to four."""
 
 ALIASES = 8
 """The most aliases (CNAME) that are followed, within one answer."""
@@ -52,9 +56,30 @@ class TextRecords:
     def __init__(self, reactor: Any, servers: Callable[[], Sequence[Server]]) -> None:
         self._reactor = reactor
         self._servers = servers
+        self._asking: dict[str, list[Deferred[list[bytes]]]] = {}  # who waits for the answer about each name
 
     async def __call__(self, name: str) -> list[bytes]:
-        """See `LookUpText`."""
+        """See `LookUpText`.
+
+        :raises Overloaded: `AT_ONCE` names are being asked for.
+        """
+        mine: Deferred[list[bytes]] = Deferred()
+        if name in self._asking:
+            self._asking[name].append(mine)
+        elif len(self._asking) < AT_ONCE:
+            self._asking[name] = [mine]
+            Deferred.fromCoroutine(self._ask(name)).addBoth(self._tell, name)
+        else:
+            raise Overloaded("too many names are being asked for in the DNS; try again in a few seconds")
+        return await mine
+
+    def _tell(self, outcome: Any, name: str) -> None:
+        """`outcome`: the records, or why there are none."""
+        for each in self._asking.pop(name):
+            if not each.called:
+                each.callback(outcome)
+
+    async def _ask(self, name: str) -> list[bytes]:
         resolver = Resolver(servers=list(self._servers()), reactor=self._reactor, timeout=TRIES)
         asked: Deferred[Any] = resolver.lookupText(name)
         try:

@@ -41,8 +41,8 @@ _ENVELOPED = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
 _EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
 
 NAMESPACES, PREFIXES = 30, 30
-"""The most that are in scope at an element, and the most that a signature lists: canonicalising takes time in proportion
-to the elements and to both."""
+"""The most that are in scope at an element, and the most that a signature lists: canonicalising takes time in
+proportion to the elements and to both."""
 
 _FAILURES = (SignXMLException, etree.LxmlError, UnsupportedAlgorithm, ValueError, TypeError, AttributeError, KeyError)
 """What the library raises over a signature; the last three where it does not expect an element to be empty."""

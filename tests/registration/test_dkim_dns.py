@@ -6,14 +6,14 @@ import subprocess
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.names.error import ResolverError
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from coname.errors import RegistrationRefused, Unavailable
+from coname.errors import Overloaded, RegistrationRefused, Unavailable
 from coname.messages.client_pb2 import EmailProof
 from coname.registration.dkim import DkimChecker
-from coname.registration.dkim_dns import TextRecords, system_servers
+from coname.registration.dkim_dns import AT_ONCE, TextRecords, system_servers
 from coname.registration.proof import Presented, Proved
 from tests.needs import needs_perl
 from tests.registration import dkim_mails as mails
@@ -79,6 +79,39 @@ class TextRecordsTests(DnsCase):
         self.dns.texts = {f"{name}.example": [[name.encode()]] for name in "abcd"}
         asked = [Deferred.fromCoroutine(self.look_up(f"{name}.example")) for name in "abcd"]
         self.assertEqual(await gatherResults(asked), [[b"a"], [b"b"], [b"c"], [b"d"]])
+
+    async def test_one_question_for_a_name_at_a_time(self) -> None:
+        """Whoever forges answers has as many chances as there are questions, and can have a server ask."""
+        self.dns.texts = {"a.example": [[b"one"]]}
+        asked = [Deferred.fromCoroutine(self.look_up("a.example")) for _ in range(50)]
+        self.assertEqual(await gatherResults(asked), [[b"one"]] * 50)
+        self.assertEqual(self.dns.asked, ["a.example"])
+        await self.look_up("a.example")
+        self.assertEqual(len(self.dns.asked), 2)
+
+    async def test_all_who_ask_hear_that_there_is_no_answer(self) -> None:
+        self.dns.broken = {"a.example"}
+        asked = [Deferred.fromCoroutine(self.look_up("a.example")) for _ in range(2)]
+        for each in asked:
+            await self.assertFailure(each, Unavailable)
+        self.flushLoggedErrors(ResolverError)
+
+    async def test_who_stops_waiting_stops_nobody_else(self) -> None:
+        self.dns.texts = {"a.example": [[b"one"]]}
+        first, second = (Deferred.fromCoroutine(self.look_up("a.example")) for _ in range(2))
+        first.cancel()
+        await self.assertFailure(first, CancelledError)
+        self.assertEqual(await second, [b"one"])
+
+    async def test_too_many_names(self) -> None:
+        """Each has a socket."""
+        names = [f"{number}.example" for number in range(AT_ONCE)]
+        self.dns.silent = {*names}
+        asked = [Deferred.fromCoroutine(self.look_up(name)) for name in names]
+        await self.assertFailure(Deferred.fromCoroutine(self.look_up("a.example")), Overloaded)
+        for each in asked:
+            await self.assertFailure(each, Unavailable)
+        self.assertEqual(await self.look_up("a.example"), [])
 
 
 class CheckerTests(DnsCase):
