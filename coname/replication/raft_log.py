@@ -20,7 +20,7 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from coname.errors import Corrupt, Unavailable
+from coname.errors import ConameError, Corrupt, Unavailable
 from coname.interfaces import CommittedEntry, IKeyValueStore, ILogMembership, ILogReplicator, ILogStatus
 from coname.messages.raft_pb2 import RaftEntry, RaftMessage, RaftSnapshot
 from coname.replication.raft import Core, Membership, Role, Settings, SoftState
@@ -176,8 +176,17 @@ class RaftLog:
             await self.driver.stop()
             await maybeDeferred(self._network.stopService)
         if self._database is not None:
+            if self.driver is not None and self.driver.core.restored is not None:
+                await self._keep_verdict(self._database, self.driver.core.restored)
             self._database.close()
         self._when_stopped()
+
+    async def _keep_verdict(self, database: IKeyValueStore, why: str) -> None:
+        """Those who remember may be away when this replica is started again: it must know by itself."""
+        try:
+            await self._run_in_thread(database.write, self._store.verdict(why), True)
+        except (ConameError, OSError) as error:
+            self._log.error("That this database is an old copy could not be written down: {error}", error=error)
 
     async def _hand_over(self) -> None:
         """A leader that stops lets another lead first: updates go on at once, not after an election's timeout."""

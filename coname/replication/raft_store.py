@@ -8,6 +8,7 @@ table  key          value
 ``h``  nothing      `RaftHardState`
 ``s``  nothing      `RaftSnapshot`: where the log begins; absent: it begins with entry 1
 ``e``  index        `RaftEntry`
+``r``  nothing      why this storage is of no use any more, in words; absent: it is
 =====  ===========  ===============================================================================================
 
 Rules of this file:
@@ -35,7 +36,7 @@ from coname.replication.raft.log import ENTRY_OVERHEAD
 from coname.replication.raft.membership import snapshot
 from coname.replication.raft.storage import FIRST_TERM
 
-IDENTITY_KEY, HARD_STATE_KEY, SNAPSHOT_KEY = b"i", b"h", b"s"
+IDENTITY_KEY, HARD_STATE_KEY, SNAPSHOT_KEY, VERDICT_KEY = b"i", b"h", b"s", b"r"
 
 IDENTITY_SIZE = 16
 _JOINED = b"j"
@@ -78,7 +79,7 @@ class RaftStore:
     :param membership: of the new realm, if this is one of its first replicas; None for one that joins.
     :param applied: what the state's database holds the effects of.
     :param draw: gives a random number that is not 0, of 64 bits, for the identity of a new storage.
-    :raises Corrupt: what is stored is damaged.
+    :raises Corrupt: what is stored is damaged, or was found to be restored from a backup.
     :raises Misconfigured: this is another replica's log, or a log is missing that was there.
     :ivar incarnation: which storage this is. :ivar joined: whether it was made to join replicas that were there.
     """
@@ -91,6 +92,9 @@ class RaftStore:
         if identity is None:
             check_new(replica, applied)
             identity = self._begin(replica, membership, draw())
+        verdict = store.get(VERDICT_KEY)
+        if verdict is not None:
+            raise Corrupt(verdict.decode("utf-8", "replace"))
         self.incarnation = _incarnation(identity, replica)
         self.joined = identity[IDENTITY_SIZE:] == _JOINED
         self._start = self._read_start()
@@ -171,6 +175,10 @@ class RaftStore:
         for _ in range(start.index - self._start.index):
             self._total -= self._sizes.popleft()
         self._start = start
+
+    def verdict(self, why: str) -> list[Write]:
+        """What makes this storage one that is never used again."""
+        return [Put(VERDICT_KEY, why.encode())]
 
     # how large it is
 

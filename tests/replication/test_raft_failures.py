@@ -219,6 +219,16 @@ class RestoredTests(Started):
         error = await self.assertFailure(self.ended(self.logs[place]), Corrupt)
         self.assertIn("join anew", str(error))
         await soon(self.led.propose(b"the others go on"))
+        await self.check_verdict(place)
+
+    async def check_verdict(self, place: int) -> None:
+        """It knows by itself from now on, whether anybody who remembers is there or not."""
+        for log in self.logs:
+            await soon(log.stop())
+        self.stores[place] = self.stores[place].crash()
+        self.logs[place] = self.make_log(place)
+        error = await self.assertFailure(self.logs[place].start(0), Corrupt)
+        self.assertIn("join anew", str(error))
 
     def ended(self, log: RaftLog) -> Deferred[list[CommittedEntry]]:
         return Deferred.fromCoroutine(committed(log, 1 << 30))

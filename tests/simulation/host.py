@@ -105,7 +105,7 @@ class Host:
         self.ready = True
 
     def _not_started(self, failure: Failure) -> None:
-        if not failure.check(Unavailable):  # it was stopped while it started
+        if not (failure.check(Unavailable) or self.explains(failure.value)):  # it was stopped while it started
             self.simulation.fail(failure.value)
 
     def crash(self) -> None:
