@@ -74,7 +74,7 @@ class Story(PageCase):
         self.published(page)
 
         found = self.look_up(elsewhere, "alice@example.com")
-        self.assertIn("ssh-ed25519 alice@desk", found)
+        self.assertIn("alice@desk", found)
         self.assertIn(AGE, found)
         elsewhere.wait_for_selector("text=version 1 of the entry")
         self.assertEqual(self.coname("lookup", "alice@example.com", "--key", "signal"), "+49 170 1234567")

@@ -128,6 +128,7 @@ export class Publishing {
       ? `Addresses of this domain are proved in another way (${kinds.join(", ")}), which the command line` +
         ` does: coname register ${this.identity.address}`
       : "Nobody can register addresses of this domain here. Ask those who run the directory.";
+    this.#draw(mark("bad"));
     this.outcome.replaceChildren(notice("warn", "There is no login for this domain", h("p", {}, words)));
   }
 
@@ -136,6 +137,7 @@ export class Publishing {
       "Logging in leaves this page, and this browser keeps nothing for it meanwhile: it is a private " +
       "window, or storage is switched off. Use an ordinary window, or the command line: coname " +
       "register.";
+    this.#draw(mark("bad"));
     this.outcome.replaceChildren(notice("warn", "Logging in is not possible here", h("p", {}, words)));
   }
 
@@ -188,9 +190,8 @@ export class Publishing {
     announce(title);
   }
 
-  /** @param {unknown} error */
-  failed(error) {
-    const login = error instanceof Refusal && LOGIN_AGAIN.includes(error.code);
+  /** @param {unknown} error @param {boolean} [login] whether it was the login that failed */
+  failed(error, login = error instanceof Refusal && LOGIN_AGAIN.includes(error.code)) {
     if (login && this.plan.includes("proved")) this.now = this.plan.indexOf("proved");
     this.#draw(mark("bad"));
     const again = h(

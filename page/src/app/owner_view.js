@@ -73,7 +73,7 @@ export class OwnerView {
     }
     this.input.value = identity.address;
     const publishing = this.#publishing(identity);
-    if (outcome.error) publishing.failed(new Refusal(401, outcome.error.code, outcome.error.message));
+    if (outcome.error) publishing.failed(new Refusal(401, outcome.error.code, outcome.error.message), true);
     else await publishing.send(proofIn(outcome));
   }
 

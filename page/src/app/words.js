@@ -31,7 +31,7 @@ const REFUSALS = /** @type {Record<string, [string, string]>} */ ({
     "Not signed yet",
     "The directory's signers have not vouched for a recent state yet. Try again in a minute.",
   ],
-  unavailable: ["Not ready", "The server is starting or stopping. Try again in a moment."],
+  unavailable: ["Not ready", "The server, or a login service that it relies on, is not ready. Try again in a moment."],
   overloaded: ["Too busy", "The server has too much to do just now. Try again in a moment."],
   timed_out: [
     "Not confirmed in time",

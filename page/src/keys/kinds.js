@@ -49,7 +49,8 @@ export function describe(name, value) {
 /** @param {string} name @param {Uint8Array} value @param {string | null} text @returns {[string, string][]} */
 function facts(name, value, text) {
   if (name === "pgp") return openpgpFacts(value);
-  if (name === "ssh") return sshKeys(text ?? "").map((key) => [`${key.type} ${key.comment}`.trim(), key.fingerprint]);
+  if (name === "ssh")
+    return sshKeys(text ?? "").map(({ type, fingerprint, comment }) => [type, `${fingerprint} ${comment}`.trim()]);
   if (name === "age") return ageRecipients(text ?? "").map((each) => ["Recipient", each]);
   return raw(value);
 }
