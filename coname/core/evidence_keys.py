@@ -7,8 +7,9 @@ configuration, however old, can judge what was signed since.
 
 Rules of this file:
 
-* A change that is not ratified by the policy before it, or that cannot be followed, damages the bundle. One of an epoch
-  from before the configuration's policy is passed over: the judge knows better.
+* A change that is not ratified by the policy before it, or that cannot be followed, damages the bundle. One from before
+  the configuration's policy is passed over, as its epoch shows, or that a later one announces that very policy: a judge
+  may have a newer configuration than the witness, and has to find no less.
 * Ids are not signed. A signature under an unknown id is that of the key, of those that are known, by which it verifies;
   if there is none, it is a stranger's, and passed over: a signer shall not spoil the evidence against itself by letting
   somebody else sign along.
@@ -52,18 +53,25 @@ def known_policies(
     if len(changes) > MAX_POLICY_CHANGES:
         raise TooMuch(f"it holds {len(changes)} changes of the policy; at most {MAX_POLICY_CHANGES} are looked at")
     policy, since = realm.keyserver_auth, realm.keyserver_auth_since
-    for place, change in enumerate(changes):
-        try:
-            head = ratifications.common_head(realm.RealmName, change.ratifications)
-            after = rollover.next_policy(head)
-        except ProofInvalid as error:
-            raise damaged(f"change {place} of the policy cannot be followed: {error}") from error
-        if head.epoch <= since:
+    announced = [_announced(realm, place, change) for place, change in enumerate(changes)]
+    before = next((place for place, (_, after) in enumerate(announced) if after == realm.keyserver_auth), -1)
+    for place, (epoch, after) in enumerate(announced):
+        if epoch <= since:
             continue
-        if after is None or not _ratified(policy, change, budget):
-            raise damaged(f"change {place} of the policy, of epoch {head.epoch}, is not one, or not ratified")
-        yield after
-        policy, since = after, head.epoch
+        if after is not None and _ratified(policy, changes[place], budget):
+            yield after
+            policy, since, before = after, epoch, -1
+        elif place > before:
+            raise damaged(f"change {place} of the policy, of epoch {epoch}, is not one, or not ratified")
+
+
+def _announced(realm: RealmConfig, place: int, change: RatifiedHead) -> tuple[int, AuthorizationPolicy | None]:
+    """The epoch of a change, and what its head announces."""
+    try:
+        head = ratifications.common_head(realm.RealmName, change.ratifications)
+        return head.epoch, rollover.next_policy(head)
+    except ProofInvalid as error:
+        raise damaged(f"change {place} of the policy cannot be followed: {error}") from error
 
 
 def _ratified(policy: AuthorizationPolicy, change: RatifiedHead, budget: Budget) -> bool:

@@ -58,6 +58,13 @@ class ChangedEvidence(SynchronousTestCase):
         first = set(self.config.realms[0].keyserver_auth.public_keys)
         self.assertTrue(guilty - first - {key.key_id for key in self.realm.verifiers})
 
+    def test_a_newer_configuration_that_does_not_say_since_when_its_replicas_sign(self) -> None:
+        self.config = self.realm.config()
+        self.lie()
+        error = self.failureResultOf(self.client().lookup(ALICE), Contradiction).value
+        assert error.evidence is not None, str(error)
+        self.assertTrue(judge(self.config.realms[0], error.evidence, self.realm.now).proven)
+
     def test_a_configuration_that_does_not_say_who_the_replicas_were_cannot_follow(self) -> None:
         self.lie()
         error = self.failureResultOf(self.client().lookup(ALICE), Contradiction).value

@@ -251,6 +251,20 @@ class JudgingTests(SynchronousTestCase):
         config.keyserver_auth_since = 1
         self.assertTrue(self.verdict(config)[0])
 
+    def test_a_judge_who_does_not_know_since_when_a_policy_holds(self) -> None:
+        for policy in (SECOND, THIRD):
+            self.assertTrue(self.verdict(configured(policy))[0])
+
+    def test_a_judge_with_a_policy_that_nobody_announced(self) -> None:
+        self.assertEqual(self.verdict(configured([*SECOND, *THIRD]))[:2], (False, "damaged"))
+
+    def test_a_change_to_the_judges_own_policy_does_not_excuse_what_comes_later(self) -> None:
+        first, second = self.bundle.policy_changes
+        for signed in second.ratifications:
+            signed.signatures.clear()
+        self.assertEqual(self.verdict(configured(SECOND))[:2], (False, "damaged"))
+        self.assertGreater(len(first.ratifications), 0)
+
     def test_a_judge_whose_configuration_does_not_say_where_to_begin(self) -> None:
         config = configured()
         config.ClearField("keyserver_auth")
