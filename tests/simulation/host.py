@@ -91,9 +91,14 @@ class Host:
     def start(self) -> None:
         """Begin a life."""
         simulation = self.simulation
+        try:
+            installed = self.disks.finish()
+        except DiskFull:
+            simulation.say(f"{self.id} cannot start")
+            return
         self.running, self.ready = True, False
         self.lives += 1
-        if self.disks.finish():
+        if installed:
             simulation.happened["install"] += 1
             simulation.say(f"{self.id} has another's database")
         self.clock = LifeClock(simulation.clock, self._look)
