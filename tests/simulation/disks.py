@@ -79,7 +79,7 @@ class Disks:
         if self.installing is None:
             return False
         start, built = self.installing
-        self.state = Store(self, built)
+        self.state, self.log = Store(self, built), Store(self, self.log)
         reset(self.log, start)
         self.installing = None
         return True
