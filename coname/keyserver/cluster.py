@@ -6,7 +6,7 @@ are those of ``cluster.proto``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from google.protobuf.message import DecodeError
@@ -15,11 +15,12 @@ from twisted.logger import Logger
 
 from coname.errors import ConameError, InvalidRequest, Refused, Unavailable
 from coname.interfaces import ILogReplicator, LogMember
+from coname.keyserver import membership
 from coname.keyserver.own_steps import OwnSteps
 from coname.keyserver.steward import Steward
 from coname.messages.cluster_pb2 import ClusterAnswer, ClusterError, ClusterMember, ClusterRequest, ClusterStatus
 from coname.messages.replication_pb2 import ReplicaChange
-from coname.messages.stored_pb2 import ReplicaRecord, ReplicaState
+from coname.messages.stored_pb2 import JOINING, LEARNER, VOTER, ReplicaRecord, ReplicaState
 
 ALONE = (
     "the log of this realm is that of one replica alone, to which no other can be added: stop it, and call "
@@ -91,8 +92,39 @@ class ClusterDesk:
             raise Unavailable(f"this replica does not take part: {self._owner.steward.why_not}")
         if change.WhichOneof("change") == "add" and not change.add.raft_addr:
             raise InvalidRequest("where the others reach the new replica is missing")
+        change = self._prudent(change)
         self._log.info("An operator changes the replicas: {change}", change=str(change).replace("\n", " "))
         await self._owner.steps.change(change)
+
+    def _prudent(self, change: ReplicaChange) -> ReplicaChange:
+        """What is to be proposed instead of `change`, which might end in a majority that is not there: nothing would
+        ever be ratified again, and so nothing changed back.
+
+        A learner that is to sign joins, and signs once it has caught up.
+
+        :raises Refused: too few of those who would sign are there.
+        """
+        kind, records = change.WhichOneof("change"), self._owner.steward.records
+        if kind == "promote":
+            learner = membership.find(records, change.promote)
+            if learner is not None and learner.role in (LEARNER, JOINING):
+                return ReplicaChange(add=learner.replica)
+        if kind == "remove":
+            leaving = membership.find(records, change.remove)
+            if leaving is not None and leaving.role == VOTER:
+                self._check_majority([one for one in records if one.role == VOTER and one is not leaving])
+        return change
+
+    def _check_majority(self, signing: Sequence[ReplicaRecord]) -> None:
+        members = [] if self._owner.steward.members is None else self._owner.steward.members.members()
+        there = {member.replica for member in members if member.connected}
+        away = [one.replica.id for one in signing if one.replica.id not in there]
+        if signing and 2 * len(away) >= len(signing):
+            names = ", ".join(f"{one:016x}" for one in away)
+            raise Refused(
+                f"of the {len(signing)} replicas that would sign then, {len(away)} are not connected to this one "
+                f"({names}): nothing would be ratified any more; start them first, or add others"
+            )
 
     def status(self) -> ClusterStatus:
         """The cluster as it stands, as far as it is known here."""

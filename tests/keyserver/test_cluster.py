@@ -15,9 +15,11 @@ from coname.keyserver.steward import Steward
 from coname.messages.cluster_pb2 import ClusterAnswer, ClusterRequest, ClusterStatusRequest
 from coname.messages.config_pb2 import Replica
 from coname.messages.replication_pb2 import ReplicaChange
-from coname.messages.stored_pb2 import JOINING, VOTER, ReplicaRecord, ReplicaState
+from coname.messages.stored_pb2 import JOINING, LEARNER, VOTER, ReplicaRecord, ReplicaState
 from tests.keyserver.harness import World
 from tests.keyserver.test_steward import NEW, OTHER, OWN, Log
+
+LEARNS = 4
 
 
 class Steps:
@@ -86,6 +88,50 @@ class AnswerTests(DeskCase):
         for error in (Unavailable("later"), InvalidRequest("never")):
             self.patch(self.steps, "change", lambda change, error=error: Deferred.fromCoroutine(fails(error)))
             self.assertEqual(self.ask(change=ReplicaChange(remove=OTHER)).error.code, error.code)
+
+
+class PrudenceTests(DeskCase):
+    """Four replicas: this one, two other voters, and a learner."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        for replica, role in ((OWN, VOTER), (OTHER, VOTER), (NEW, VOTER), (LEARNS, LEARNER)):
+            record = ReplicaRecord(replica=Replica(id=replica, raft_addr=f"host{replica}:1"), role=role)
+            self.state.replicas.append(record)
+            self.connected(replica, True)
+
+    def connected(self, replica: int, connected: bool) -> None:
+        self.log.known[replica] = LogMember(replica, True, connected, None, True)
+
+    def test_a_learner_that_is_to_sign_joins(self) -> None:
+        self.ask(change=ReplicaChange(promote=LEARNS))
+        self.assertEqual(self.steps.changes, [ReplicaChange(add=self.state.replicas[3].replica)])
+
+    def test_one_that_joins_already_does_so_still(self) -> None:
+        self.state.replicas[3].role = JOINING
+        self.ask(change=ReplicaChange(promote=LEARNS))
+        self.assertEqual(self.steps.changes, [ReplicaChange(add=self.state.replicas[3].replica)])
+
+    def test_a_voter_or_nobody_is_left_to_the_state(self) -> None:
+        changes = [ReplicaChange(promote=OTHER), ReplicaChange(promote=9), ReplicaChange(remove=9)]
+        for change in changes:
+            self.ask(change=change)
+        self.assertEqual(self.steps.changes, changes)
+
+    def test_one_that_is_there_is_not_removed_while_another_is_missing(self) -> None:
+        self.connected(NEW, False)
+        self.check_refused("refused", change=ReplicaChange(remove=OTHER))
+
+    def test_one_that_is_missing_is(self) -> None:
+        self.connected(NEW, False)
+        self.ask(change=ReplicaChange(remove=NEW))
+        self.assertEqual(self.steps.changes, [ReplicaChange(remove=NEW)])
+
+    def test_a_learner_may_go_whoever_is_there(self) -> None:
+        self.connected(NEW, False)
+        self.connected(OTHER, False)
+        self.ask(change=ReplicaChange(remove=LEARNS))
+        self.assertEqual(self.steps.changes, [ReplicaChange(remove=LEARNS)])
 
 
 async def fails(error: Exception) -> None:
