@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 
 from coname.client import continuity
 from coname.client.follower import Follower
+from coname.client.fresh_records import FreshRecords
 from coname.client.hearing import Asked, of_another
-from coname.client.interfaces import ITransport
+from coname.client.interfaces import IRecords, ITransport
 from coname.client.lineage import Lineage
 from coname.client.questions import Question, Questions
-from coname.client.records import MemoryRecords
 from coname.client.results import Result
 from coname.client.servers import Server, Servers
 from coname.client.signers import signer_words
@@ -112,12 +112,13 @@ class _Asking:
 
 
 async def renewed(
-    realm: RealmConfig, connect: Callable[[RealmConfig], ITransport], clock: Callable[[], float]
+    realm: RealmConfig, connect: Callable[[RealmConfig], ITransport], kept: IRecords, clock: Callable[[], float]
 ) -> Renewed:
     """The configuration of `realm` after all changes that its servers know.
 
     :param realm: as it was, with the servers that are to be in it; each of them is asked.
     :param connect: makes the way to the one server that is in the realm it is given.
+    :param kept: where contradictions are kept, if servers contradict each other.
     :param clock: seconds since 1970.
     :raises Misconfigured: it does not say who the replicas are, or no server.
     :raises Unavailable: those who sign after the newest change have not signed yet.
@@ -130,7 +131,7 @@ async def renewed(
                 "the replicas', so that no change of them can be followed; make a new configuration of what you trust"
             ]
         )
-    asking = _Asking(realm, PinnedState(MemoryRecords()), clock)
+    asking = _Asking(realm, PinnedState(FreshRecords(kept)), clock)
     alone = list(one_by_one(realm))
     if not alone:
         raise Misconfigured([f"realm {realm.RealmName} has neither addr nor URL: where are its servers?"])

@@ -8,17 +8,24 @@ from typing import TYPE_CHECKING
 
 import click
 
+from coname.client import places
+from coname.client.console import options
 from coname.client.console.exits import Exit, UsageMistake
 from coname.client.console.report import Report
 from coname.client.console.running import Connect, Way
 from coname.client.console.session import environment_of
+from coname.client.records import FolderRecords
 from coname.configuration import client_changes, listen
 from coname.configuration.reaching import Reached, reached
+from coname.errors import Unreachable
 from coname.messages.config_pb2 import RealmConfig
 from coname.operating.options import json_option, one_of
 
 if TYPE_CHECKING:
     from coname.client.renewing import Renewed
+
+ELSEWHERE = "If the servers are elsewhere now, say where: --replica, --address or --url"
+"""What to do where none of those in the file can be reached."""
 
 file_type = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -55,6 +62,7 @@ file_type = click.Path(path_type=Path, exists=True, dir_okay=False)
     metavar="SECONDS",
     help="How long to wait for each server. [default: 15]",
 )
+@options.state
 @click.option("--dry-run", is_flag=True, help="Write nothing, but show the fields as they would be.")
 @json_option
 @click.pass_context
@@ -67,6 +75,7 @@ def client_config(
     names: tuple[str, ...],
     realm_name: str,
     timeout: float | None,
+    state_folder: Path | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -95,11 +104,15 @@ def client_config(
             urls or [each for one in known for each in one.urls],
         )
         environment = environment_of(ctx)
+        kept = FolderRecords(state_folder or places.state_folder())
 
         async def ask(connect: Connect) -> Renewed:
-            return await renewed(placed, connect, environment.now)
+            return await renewed(placed, connect, kept, environment.now)
 
-        found = environment.run(Way(True, path.absolute().parent, timeout, either=True), ask)
+        try:
+            found = environment.run(Way(True, path.absolute().parent, timeout, either=True), ask)
+        except Unreachable as error:
+            raise error if placed != before else Unreachable(f"{error}. {ELSEWHERE}") from error
         after = _named(found.realm, names)
         backup = None if dry_run else client_changes.write(file, position, after)
         content = document(file, position, found, after, backup)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -236,8 +237,9 @@ class Servers(ClientConfigCase):
         self.assertEqual(self.now().keyserver_auth, policy_of(self.realm.signers))
 
     def test_if_none_is_there_nothing_is_written(self) -> None:
-        self.environment.others = {OLD: Gone(), OLD_URL: Gone()}
-        self.renew(status=Exit.UNREACHABLE)
+        self.environment.others = {OLD: Gone(), OLD_URL: Gone(), NEW: Gone()}
+        self.assertIn("say where: --replica, --address or --url", self.renew(status=Exit.UNREACHABLE))
+        self.assertNotIn("say where", self.renew(f"--address={NEW}", status=Exit.UNREACHABLE))
         self.assertEqual(self.kept(), [])
 
     def test_one_that_knows_of_no_change_is_made_up_for_by_another(self) -> None:
@@ -341,6 +343,26 @@ class Refusals(ClientConfigCase):
     def test_a_change_that_nobody_has_signed_by_yet_has_to_wait(self) -> None:
         number = self.realm.change([SigningKey.generate() for _ in range(3)])
         self.assertIn(f"epoch {number} announces a change", self.refused(Exit.UNREACHABLE))
+
+    def test_two_histories_are_told_and_kept_as_evidence(self) -> None:
+        other = copy.copy(self.realm)
+        other.entries, other.epochs = {bytes(32): b"an entry that nobody else has"}, list(self.realm.epochs)
+        other.rewrite_history(back=1)
+        self.environment.others = {OLD_URL: other}
+        said = self.refused(Exit.INVALID)
+        (evidence,) = (self.folder / "state").glob("*/evidence/*.json")
+        self.assertIn(str(evidence), said)
+        self.assertEqual(self.invoke("judge", str(evidence)).exit_code, Exit.DONE)
+
+    def test_nothing_is_remembered(self) -> None:
+        self.renew()
+        self.assertFalse((self.folder / "state").exists())
+
+    def test_what_is_remembered_does_not_count(self) -> None:
+        self.invoke("lookup", "alice@example.com")
+        for path in (self.folder / "state").glob("*/*.json"):
+            path.write_text("damaged")
+        self.renew()
 
     def test_a_lie_is_told(self) -> None:
         def tamper(proof: LookupProof) -> None:
