@@ -55,6 +55,11 @@ def nonce_for(entry: bytes) -> str:
     return urlsafe_b64encode(entry_hash(entry)).decode().rstrip("=")
 
 
+def login_code(nonce: str) -> str:
+    """What a person compares, to see that a login is for the entry that their own program has made: 8 characters."""
+    return f"{nonce[:4]} {nonce[4:8]}"
+
+
 def names_entry(identity: Identity, entry: bytes) -> bool:
     """Whether the login was for the encoded `entry`."""
     return hmac.compare_digest(identity.nonce.encode("utf-8", "replace"), nonce_for(entry).encode())

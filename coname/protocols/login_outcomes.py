@@ -3,6 +3,10 @@
 The outcome reaches the page through the tab's own storage, by a document of this front that may load nothing else: it
 is in no address, so in no history and no log. A program on the same machine is told in an address of that machine
 (RFC 8252); what it gets there registers one entry, once.
+
+**Whose program it is, nobody can tell but the person.** Anybody may have a browser begin a login, for an entry of
+theirs; whoever is logged in at their organisation already need not even notice. So a proof goes to a program only by a
+person's hand, who was told what for, and what the program must have shown them (RFC 8252, section 8.6).
 """
 
 from __future__ import annotations
@@ -12,10 +16,11 @@ from json import dumps
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+from coname.oidc.claims import login_code
 from coname.protocols.responses import Response
 
 if TYPE_CHECKING:
-    from coname.oidc.login import Arrival, Loopback
+    from coname.oidc.login import Arrival, Loopback, Purpose
     from coname.protocols.http_exchange import Exchange
     from coname.protocols.http_service import Routes
 
@@ -33,6 +38,19 @@ _DOCUMENT = """<!doctype html>
 <p id="outcome" data-outcome="{outcome}">One moment …</p>
 <noscript>Your keys are made and signed in the browser, which needs JavaScript.</noscript>
 <script src="/oidc/callback.js"></script>
+"""
+_QUESTION = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+<title>Was it you?</title>
+<h1>Have you just given the command <code>coname register</code>?</h1>
+<p>You are logged in. A program on this computer waits for that, to register keys of its own for your address of
+<b>{domain}</b>. Those who write to you would use them.</p>
+<p>Go on only if it was you who started it, and if it shows this code: <code>{code}</code></p>
+<p><a href="{location}">It was me, and the code is the same: register</a></p>
+<p>If it was not you, close this window. Then nothing is registered.</p>
 """
 _SCRIPT = b"""// Hands the outcome of the login to the page, and gives way to it.
 "use strict";
@@ -55,7 +73,8 @@ def deliver(arrival: Arrival, proof: str, headers: bytes = b"") -> Response:
     :param proof: what to call what was brought: ``id_token`` or ``saml_response``.
     """
     if arrival.purpose is not None and arrival.purpose.back is not None:
-        return redirect(loopback_address(arrival.purpose.back, arrival, proof), headers)
+        location = loopback_address(arrival.purpose.back, arrival, proof)
+        return redirect(location, headers) if arrival.error else _ask(arrival.purpose, location, headers)
     outcome: dict[str, object] = {"nonce": "", "domain": ""}
     if arrival.purpose is not None:
         outcome = {"nonce": arrival.purpose.nonce, "domain": arrival.purpose.domain}
@@ -64,6 +83,13 @@ def deliver(arrival: Arrival, proof: str, headers: bytes = b"") -> Response:
     else:
         outcome["error"] = {"code": arrival.error.code, "message": str(arrival.error)}
     document = _DOCUMENT.format(outcome=escape(dumps(outcome), quote=True))
+    return Response(200, HTML, document.encode(), _POLICY + headers)
+
+
+def _ask(purpose: Purpose, location: str, headers: bytes) -> Response:
+    """The question whether the proof is to go to the program at `location`."""
+    words = {"domain": purpose.domain, "code": login_code(purpose.nonce), "location": location}
+    document = _QUESTION.format(**{name: escape(word, quote=True) for name, word in words.items()})
     return Response(200, HTML, document.encode(), _POLICY + headers)
 
 

@@ -12,7 +12,8 @@ from tests.oidc.browser import Browser
 
 def main() -> None:
     trust, name, address = sys.argv[1:]
-    page = Browser(trust).log_in(address, name)
+    browser = Browser(trust)
+    page = browser.go_on(browser.log_in(address, name))
     print(page.address, page.status, page.text, file=sys.stderr)
 
 

@@ -27,6 +27,7 @@ from coname.protocols.oidc_routes import oidc_routes
 from coname.protocols.responses import Response
 from coname.registration.oidc import OidcChecker
 from coname.registration.proof import Presented
+from tests.oidc.browser import program_address
 from tests.oidc.fake_provider import ADDRESS, NOW, FakeProvider, says
 
 FRONT = "https://keys.example.com:25519"
@@ -474,13 +475,34 @@ class ProgramTests(FrontCase):
     back: dict[str, str] = {"port": "45678", "state": "0123456789abcdef"}  # noqa: RUF012
 
     @asynchronous
-    async def test_it_gets_the_id_token(self) -> None:
+    async def test_it_gets_the_id_token_from_whoever_says_so(self) -> None:
         self.redeems()
         answer = await self.arrive(await self.depart(**self.back))
-        self.assertEqual(answer.status, 303)
-        self.assertTrue(answer.location.startswith("http://127.0.0.1:45678/?"))
-        self.assertEqual(answer.asked["state"], "0123456789abcdef")
-        self.assertEqual(answer.asked["id_token"].count("."), 2)
+        location = program_address(answer.body) or ""
+        self.assertTrue(location.startswith("http://127.0.0.1:45678/?"))
+        told = dict(parse_qsl(urlsplit(location).query))
+        self.assertEqual((told["state"], told["id_token"].count(".")), ("0123456789abcdef", 2))
+
+    @asynchronous
+    async def test_nothing_goes_there_by_itself(self) -> None:
+        """Whoever is logged in already would not even notice that somebody else's program had begun a login."""
+        self.redeems()
+        answer = await self.arrive(await self.depart(**self.back))
+        self.assertEqual(answer.status, 200)
+        self.assertNotIn("location", answer.headers)
+        self.assertNotIn("refresh", answer.headers)
+        self.assertNotIn("<script", answer.body)
+        self.assertNotIn("http-equiv", answer.body)
+
+    @asynchronous
+    async def test_the_question_is_in_no_frame_and_says_what_for(self) -> None:
+        self.redeems()
+        answer = await self.arrive(await self.depart(**self.back))
+        self.assertIn("frame-ancestors 'none'", answer.headers["content-security-policy"])
+        self.assertEqual(answer.headers["referrer-policy"], "no-referrer")
+        self.assertIn("example.com", answer.body)
+        self.assertIn(f"<code>{NONCE[:4]} {NONCE[4:8]}</code>", answer.body)
+        self.assertIn("Max-Age=0", answer.headers["set-cookie"])
 
     @asynchronous
     async def test_it_is_told_what_went_wrong(self) -> None:

@@ -91,6 +91,8 @@ class CommandTests(OidcCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertIn("registered", done.stdout)
         self.assertIn(f"{self.front}/oidc/login?domain=example.com&nonce=", done.stderr)
+        begun = done.stderr.partition("&nonce=")[2]
+        self.assertIn(f"has to show this code: {begun[:4]} {begun[4:8]}\n", done.stderr)
         self.assertTrue(self.registered())
         line = f"{ALICE} is registered from epoch"
         logged = next(each for each in self.keyserver.log.read_text().splitlines() if line in each)

@@ -10,6 +10,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import click
 
+from coname.oidc.claims import login_code
+
 
 def show(address: str, open_window: bool) -> None:
     """Say where to log in, on standard error, whole and on a line of its own; and open a window there.
@@ -19,7 +21,11 @@ def show(address: str, open_window: bool) -> None:
     opening = open_window and _has_desktop()
     where = "A browser window opens; if none does, go to" if opening else "Go to"
     click.echo(f"{where} this address in a browser on this machine, and log in:\n\n{address}\n", err=True)
-    port = dict(parse_qsl(urlsplit(address).query)).get("port")
+    query = dict(parse_qsl(urlsplit(address).query))
+    if query.get("nonce"):
+        code = login_code(query["nonce"])
+        click.echo(f"In the end it asks whether it was you, and has to show this code: {code}\n", err=True)
+    port = query.get("port")
     if port and os.environ.get("SSH_CONNECTION"):
         hint = f"ssh -L {port}:127.0.0.1:{port} HOST"
         click.echo(f"For a browser on the machine that you sit at, forward the port first: {hint}\n", err=True)
