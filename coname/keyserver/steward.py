@@ -20,6 +20,7 @@ from twisted.logger import Logger
 from coname.errors import Refused, Unavailable
 from coname.interfaces import ILogMembership, ILogReplicator, LogMember, LogStanding
 from coname.keyserver import membership
+from coname.keyserver.cluster_words import ROLES
 from coname.keyserver.roster import Action, Situation, Step, next_step, step_with_delimiter
 from coname.messages.config_pb2 import Replica
 from coname.messages.stored_pb2 import ReplicaRecord, ReplicaState
@@ -93,9 +94,15 @@ class Steward:
         state = self._owner.state
         if self.members is None or not state.replicas or list(state.replicas) == self._told:
             return
+        self._say_who(state)
         self._told = list(state.replicas)
         places = {record.replica.id: record.replica.raft_addr for record in self._told}
         self.members.setPeers(state.applied_index, places)
+
+    def _say_who(self, state: ReplicaState) -> None:
+        """Each replica logs each change: whoever runs one sees what was done at another."""
+        roles = [f"{record.replica.id:016x} {ROLES.get(record.role, record.role)}" for record in state.replicas]
+        self._log.info("Replicas as of entry {index}: {roles}", index=state.applied_index, roles=", ".join(roles))
 
     def start(self) -> None:
         """Look at the members from now on."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -119,6 +120,13 @@ class PeersTests(StewardCase):
         self.assertEqual(self.log.peers, [(11, {OWN: "host1:1", NEW: "host3:1"})])
         self.become({OWN: VOTER})
         self.assertEqual(self.log.peers[1:], [(17, {OWN: "host1:1"})])
+
+    def test_whoever_runs_a_replica_sees_each_change(self) -> None:
+        with capturedLogs() as events:
+            self.become({OWN: VOTER, NEW: JOINING})
+            self.steward.tell()
+        (line,) = [formatEvent(event) for event in events]
+        self.assertEqual(line, f"Replicas as of entry 11: {OWN:016x} voter, {NEW:016x} joining")
 
 
 class LookingTests(StewardCase):
