@@ -174,6 +174,33 @@ class Lies(PageCase):
         self.assertIn("contradicts what this browser has seen before", said)
         self.assertTrue(self.browser_detail().startswith("memory: "))
 
+    def since(self, change: Callable[[Proof], object]) -> str:
+        """Since when the page says that an entry is in force, if `change` is done to what it is told of the past."""
+        page, answers = self.visit(), []
+
+        def changed(proof: Proof) -> Proof:
+            if answers:
+                change(proof)
+            answers.append(proof)
+            return proof
+
+        self.lying.lies["/lookup"] = changed
+        self.look_up(page, "mallory@example.com")
+        page.wait_for_selector(".since:not(:text('looking'))")
+        self.assertGreater(len(answers), 1)
+        return str(page.inner_text(".since"))
+
+    def test_the_past_is_told(self) -> None:
+        self.matches("^epoch [0-9]+, .* version 0 of the entry$", self.since(lambda proof: None))
+
+    def test_a_lie_about_the_past(self) -> None:
+        said = self.since(lambda proof: proof.update(index=spoilt(proof["index"])))
+        self.assertEqual(said, "could not be found out: Refused: the proof does not verify")
+
+    def test_the_past_is_not_signed(self) -> None:
+        said = self.since(lambda proof: proof["ratifications"][0].update(signatures={}))
+        self.matches("^at least since epoch [0-9]+, ", said)
+
     def test_not_json(self) -> None:
         self.refused("form", lambda proof: (200, b"<html>"))
 

@@ -163,6 +163,21 @@ class Troubles(PageCase):
         self.published(other)
         self.assertEqual(self.coname("lookup", "both@example.com", "--key", "age").strip(), AGE)
 
+    def test_two_tabs_register_at_once(self) -> None:
+        """Each makes a key. Only one of the two comes into force, and it is still there afterwards."""
+        one = self.visit()
+        two = one.context.new_page()
+        two.goto(self.url)
+        two.wait_for_selector("html[data-ready=yes]")
+        self.about_to_register(one, "twice@example.com")
+        self.about_to_register(two, "twice@example.com", AGE)
+        one.click("button:has-text('Register and publish')")
+        self.published(one)
+        two.click("button:has-text('Register and publish')")
+        two.wait_for_selector("text=The change does not fit")
+        for page in (one, two):
+            self.assertIn("its signing key is in this browser", self.own(page, "twice@example.com"))
+
     def test_a_login_that_nobody_waits_for(self) -> None:
         page = self.visit()
         page.evaluate("""sessionStorage.setItem("coname.oidc", '{"nonce": "other", "domain": "", "id_token": "x"}')""")

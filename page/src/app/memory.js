@@ -5,6 +5,7 @@
 
 import { describe, follow, settle, sighting } from "../verify/continuity.js";
 import { realmName } from "../owner/identity_file.js";
+import { alone } from "./store.js";
 
 /** @typedef {import("../verify/types.d.ts").LookupProof} LookupProof */
 /** @typedef {import("../verify/types.d.ts").RealmConfig} RealmConfig */
@@ -14,7 +15,6 @@ export class Memory {
   /** @param {import("./store.js").Store} store */
   constructor(store) {
     this.store = store;
-    this.turn = Promise.resolve();
   }
 
   /**
@@ -26,12 +26,8 @@ export class Memory {
    * @throws {import("../verify/errors.js").ProofInvalid} step "memory": they do not
    */
   observe(realm, verified, proof, floor) {
-    const done = this.turn.then(() => this.#observe(realm, verified, proof, floor));
-    this.turn = done.then(
-      () => {},
-      () => {},
-    ); // one after the other: none overwrites what another has just learnt
-    return done;
+    // One after the other: no tab overwrites what another has just learnt.
+    return alone("memory", () => this.#observe(realm, verified, proof, floor));
   }
 
   /** @param {RealmConfig} realm @param {Verified} verified @param {LookupProof} proof @param {bigint} floor */

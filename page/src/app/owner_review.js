@@ -169,7 +169,7 @@ export function saveCopy(identity) {
 
 /** @param {Identity} identity @returns {boolean} whether a copy can be saved */
 export function canSave(identity) {
-  return identity.keys.every(exportable);
+  return identity.keys.some(exportable);
 }
 
 /** @param {Identity} identity */

@@ -2,7 +2,8 @@
  * The signing key in this browser: what it means that it is here or not, saving a copy, bringing one in, removing it.
  */
 
-import { findKey, sealed } from "../owner/signer.js";
+import { withKeysOf } from "../owner/identity.js";
+import { sealed } from "../owner/signer.js";
 import { newEntry } from "../owner/compose.js";
 import { h, notice } from "./dom.js";
 import { importForm } from "./owner_import.js";
@@ -39,10 +40,9 @@ export function notHere(view, { verified }) {
  */
 function merged(known, brought) {
   if (known === null) return brought;
-  const others = known.keys.filter((key) => !findKey(brought.keys, key.public));
   const newest = [known.pending, brought.pending].filter((each) => each !== null);
   newest.sort((one, other) => (newEntry(one).version < newEntry(other).version ? 1 : -1));
-  return { ...brought, keys: [...others, ...brought.keys], pending: newest[0] ?? null };
+  return { ...withKeysOf(known, brought), pending: newest[0] ?? null };
 }
 
 /** @param {OwnerView} view @param {Identity} identity */

@@ -5,7 +5,7 @@
  */
 
 import { NONCE_SIZE, newKeys } from "../owner/compose.js";
-import { owns, prepareUpdate, sameKeys, settled } from "../owner/identity.js";
+import { owns, prepareUpdate, sameKeys, settled, withKeysOf } from "../owner/identity.js";
 import { realmName } from "../owner/identity_file.js";
 import { generate } from "../owner/signer.js";
 import { announce, byId, focusOn, h, notice } from "./dom.js";
@@ -16,6 +16,7 @@ import { keyPanel, notHere } from "./owner_signing_key.js";
 import { nonceOf, proofIn, takeOutcome } from "./login.js";
 import { errorCard } from "./result_card.js";
 import { Refusal } from "./server.js";
+import { alone } from "./store.js";
 
 /** @typedef {import("../owner/identity.js").Identity} Identity */
 /** @typedef {import("./directory.js").Answer} Answer */
@@ -122,9 +123,13 @@ export class OwnerView {
     await this.store.remove("identities", this.#name(identity.address));
   }
 
-  /** @param {Identity} identity */
+  /** Store it, before anything that names its keys is sent. @param {Identity} identity */
   async keep(identity) {
-    await this.store.put("identities", this.#name(identity.address), identity);
+    const name = this.#name(identity.address);
+    await alone(name, async () => {
+      const stored = (await this.store.get("identities", name)) ?? null;
+      await this.store.put("identities", name, withKeysOf(stored, identity));
+    });
   }
 
   /** @param {Answer} answer @param {Identity | null} identity */

@@ -69,6 +69,18 @@ export async function openStore() {
   }
 }
 
+/**
+ * Do something while no other tab of this page does something under the same name.
+ *
+ * @template T
+ * @param {string} name
+ * @param {() => Promise<T>} action
+ * @returns {Promise<T>}
+ */
+export async function alone(name, action) {
+  return navigator.locks ? await navigator.locks.request(`coname ${name}`, action) : await action();
+}
+
 /** Ask the browser not to throw keys away when the disk runs full. It may say no. */
 export async function persist() {
   await navigator.storage?.persist?.().catch(() => false);

@@ -58,6 +58,19 @@ export function settled(identity, entry) {
 }
 
 /**
+ * What is to be stored where `stored` is: another tab may have made a key meanwhile, and its registration may be the one
+ * that comes into force. So no key is ever overwritten.
+ *
+ * @param {Identity | null} stored
+ * @param {Identity} identity
+ * @returns {Identity}
+ */
+export function withKeysOf(stored, identity) {
+  const others = (stored?.keys ?? []).filter((key) => !findKey(identity.keys, key.public));
+  return { ...identity, keys: [...others, ...identity.keys] };
+}
+
+/**
  * An update that makes `keys` what is published, valid on top of the entry in force and of the one on its way.
  *
  * @param {Identity} identity
