@@ -13,6 +13,9 @@ from tests.simulation.simulation import Simulation
 
 SEEDS = 48
 PARTS = 8
+CHANGING = 16
+"""A seed in which replicas come and go, and a verifier follows them."""
+
 ROOT = Path(__file__).parents[2]
 
 HASH = "from tests.simulation.simulation import Simulation as S; s = S({}); s.run(); print(s.trace_hash)"
@@ -43,7 +46,8 @@ _add_parts()
 
 class ReplayTests(SimulationCase):
     def test_the_same_seed_runs_the_same_way(self) -> None:
-        first, second = Simulation(4), Simulation(4)
+        self.assertTrue(Simulation(CHANGING).story.change_every and Simulation(CHANGING).story.verifiers)
+        first, second = Simulation(CHANGING), Simulation(CHANGING)
         first.run()
         second.run()
         self.assertEqual(first.trace_hash, second.trace_hash)
@@ -61,7 +65,7 @@ class ReplayTests(SimulationCase):
     def elsewhere(self, hash_seed: str) -> str:
         """The trace hash of a seed in another process."""
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-c", HASH.format(4)]
+        command = [sys.executable, "-c", HASH.format(CHANGING)]
         return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
 
     def test_seeds_are_run_on_all_cores(self) -> None:
