@@ -1,8 +1,9 @@
 """Work that strangers can cause, done one piece after the other in a thread of its own.
 
-Checking a large SAML response takes some hundredths of a second. In the reactor everybody would wait for that, and in
-the threads that write to the disk, updates would. Here only those wait who bring such responses; beyond some of them,
-the next are turned away.
+Checking a large SAML response takes some hundredths of a second, and signing a request with a large key takes one. In
+the reactor everybody would wait for that, and in the threads that write to the disk, updates would. Here only those
+wait who bring such work; beyond some of it, the next are turned away. Whoever goes away meanwhile makes no room before
+the turn has come: otherwise coming and going would pile up work without end.
 """
 
 from __future__ import annotations
@@ -35,14 +36,20 @@ class OneThread:
         self._waiting = 0
 
     def __call__(self, function: Callable[..., Result], *arguments: object) -> Deferred[Result]:
-        """What `function` returns or raises. Fails with `Overloaded` if too much is waiting."""
+        """What `function` returns or raises. Fails with `Overloaded` if too much is waiting.
+
+        It is not called any more if nobody waits for it when its turn comes.
+        """
         if self._waiting >= WAITING:
-            return fail(Overloaded(f"too many {self._what} are being checked; try again in a moment"))
+            return fail(Overloaded(f"too many {self._what} are waiting; try again in a moment"))
         if self._pool is None:
             self._pool = ThreadPool(0, 1, self._what)
             self._pool.start()
         self._waiting += 1
-        return deferToThreadPool(self._reactor, self._pool, function, *arguments).addBoth(self._done)
+        awaited: Deferred[Result] = Deferred()
+        work = deferToThreadPool(self._reactor, self._pool, _if_awaited, awaited, function, *arguments)
+        work.addBoth(self._done, awaited)
+        return awaited
 
     def stop(self) -> None:
         """End the thread, after what it is doing."""
@@ -50,6 +57,11 @@ class OneThread:
         if pool is not None:
             pool.stop()
 
-    def _done(self, result: Any) -> Any:
+    def _done(self, result: Any, awaited: Deferred[Any]) -> None:
         self._waiting -= 1
-        return result
+        if not awaited.called:
+            awaited.callback(result)
+
+
+def _if_awaited(awaited: Deferred[Result], function: Callable[..., Result], *arguments: object) -> Result | None:
+    return None if awaited.called else function(*arguments)

@@ -72,14 +72,17 @@ class SamlChecker:
     """Checks responses, and makes requests.
 
     :param skew: seconds that the identity provider's clock may differ from ours.
-    :param thread: in which responses are read.
+    :param thread: in which responses are read. :param signing: in which requests are signed.
     """
 
     kind = KIND
 
-    def __init__(self, settings: SamlSettings, metadata: Metadata, skew: float, thread: OneThread) -> None:
+    def __init__(
+        self, settings: SamlSettings, metadata: Metadata, skew: float, thread: OneThread, signing: OneThread
+    ) -> None:
         self.settings = settings
         self._thread = thread
+        self._signing = signing
         self.domains = settings.domains
         self._metadata = metadata
         self._skew = skew
@@ -114,19 +117,20 @@ class SamlChecker:
     def stop(self) -> None:
         """See `IProofChecker`."""
         self._thread.stop()
+        self._signing.stop()
 
     async def login(self, hash_: bytes, relay_state: str, now: float) -> str:
         """Where to send a browser, so that whoever it is logs in.
 
         :param hash_: H(entry, 32) of the entry that is to be registered; empty for a login that names none.
         :param relay_state: comes back with the response; at most `RELAY_STATE_BYTES` bytes, or empty.
-        :raises Unavailable: the identity provider's metadata cannot be had.
+        :raises Unavailable: the identity provider's metadata cannot be had, or too many log in at this moment.
         """
         provider = await self._metadata.get(now)
         id_ = saml_request.new_id(hash_)
         settings = self.settings
         request = saml_request.document(id_, now, provider.location, settings.consumer, settings.entity_id)
-        return saml_request.redirection(provider.location, request, relay_state, settings.key)
+        return await self._signing(saml_request.redirection, provider.location, request, relay_state, settings.key)
 
     def describe(self, now: float) -> bytes:
         """Our own metadata, XML, for the identity provider's operator."""

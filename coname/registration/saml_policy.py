@@ -41,8 +41,8 @@ def saml_checker(config: EmailProofBySAML, reactor: Any, folder: Path, skew: flo
         attribute=config.email_attribute or EMAIL_ATTRIBUTE,
         validity=to_seconds(config.validity) or VALIDITY,
     )
-    thread = OneThread(reactor, "SAML responses")
-    return SamlChecker(settings, _metadata(config, reactor, folder), skew, thread)
+    reading, signing = OneThread(reactor, "SAML responses"), OneThread(reactor, "SAML logins")
+    return SamlChecker(settings, _metadata(config, reactor, folder), skew, reading, signing)
 
 
 def _metadata(config: EmailProofBySAML, reactor: Any, folder: Path) -> Metadata:

@@ -46,7 +46,8 @@ class SamlCase(SynchronousTestCase):
             validity=600.0,
         )
         metadata = Metadata("idp", self.fetch, "", self.clock)
-        self.checker = SamlChecker(self.settings, metadata, 60.0, AtOnce(None, "SAML responses"))
+        threads = AtOnce(None, "SAML responses"), AtOnce(None, "SAML logins")
+        self.checker = SamlChecker(self.settings, metadata, 60.0, *threads)
 
     async def fetch(self) -> Fresh[bytes]:
         self.fetched += 1

@@ -5,7 +5,8 @@ from __future__ import annotations
 from threading import Event, current_thread
 
 from twisted.internet import reactor
-from twisted.internet.defer import gatherResults
+from twisted.internet.defer import CancelledError, gatherResults
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from coname.errors import Overloaded
@@ -35,6 +36,26 @@ class OneThreadTests(TestCase):
         go.set()
         await gatherResults(held)
         self.assertEqual(await self.thread(int, "1"), 1)
+
+    async def test_who_goes_away_makes_no_room(self) -> None:
+        """Otherwise coming and going would pile up work without end."""
+        go, done = Event(), []
+        first = self.thread(go.wait, 20)
+        for _ in range(WAITING - 1):
+            leaving = self.thread(done.append, "left")
+            leaving.cancel()
+            await self.assertFailure(leaving, CancelledError)
+        with self.assertRaises(Overloaded):
+            await self.thread(int, "1")
+        go.set()
+        await first
+        while True:
+            try:
+                self.assertEqual(await self.thread(int, "1"), 1)
+                break
+            except Overloaded:
+                await deferLater(reactor, 0.01)
+        self.assertEqual(done, [])
 
     async def test_stopped_twice(self) -> None:
         await self.thread(int, "1")

@@ -72,7 +72,7 @@ class SamlifyTests(TestCase):
             validity=600.0,
         )
         metadata = at_address(f"{self.address}/metadata", Fetcher(reactor), "", reactor)
-        checker = SamlChecker(settings, metadata, 60.0, OneThread(reactor, "SAML responses"))
+        checker = SamlChecker(settings, metadata, 60.0, OneThread(reactor, "responses"), OneThread(reactor, "logins"))
         self.addCleanup(checker.stop)
         return checker
 
