@@ -116,6 +116,14 @@ class Story(PageCase):
         self.assertEqual(page.evaluate("document.activeElement.id"), "lookup-outcome")
         self.assertEqual(page.inner_text("#announcements"), "Proved: not registered")
 
+    def test_skipping_to_the_content_stays_where_one_is(self) -> None:
+        page = self.visit("#mine")
+        page.focus("a.skip")
+        page.keyboard.press("Enter")
+        self.assertTrue(page.is_visible("#mine"))
+        self.assertFalse(page.is_visible("#lookup"))
+        self.assertEqual(page.evaluate("document.activeElement.id"), "content")
+
     def _tab_to(self, page: Any, wanted: str) -> None:
         for _ in range(12):
             page.keyboard.press("Tab")

@@ -13,9 +13,13 @@ import { openStore } from "./store.js";
 
 const PLACES = ["lookup", "mine", "about"];
 
-/** Show the place that the address names. */
+let shown = "";
+
+/** Show the place that the address names; one that names none, like that of the skipping link, changes nothing. */
 function show() {
-  const wanted = PLACES.includes(location.hash.slice(1)) ? location.hash.slice(1) : PLACES[0];
+  const named = location.hash.slice(1);
+  const wanted = PLACES.includes(named) ? named : shown || PLACES[0];
+  shown = wanted;
   for (const place of PLACES) {
     byId(place, HTMLElement).hidden = place !== wanted;
     const link = document.querySelector(`nav a[href="#${place}"]`);
