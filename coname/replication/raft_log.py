@@ -46,6 +46,10 @@ held up; short enough that, with the epoch that follows, updates are acknowledge
 KEPT_ENTRIES = 100_000
 KEPT_BYTES = 256 << 20
 
+KEPT_FOR_COPY = 4
+"""Times as much is kept, at the most, for a replica that is sent a copy of the database: one that takes it slower than
+that gets another copy, rather than the leader's disk."""
+
 COMPACTION_STEP = 5_000
 """Entries that are removed in one write, so that none takes long."""
 
@@ -339,7 +343,11 @@ class RaftLog:
         if self.driver is None:
             return
         settings, begin = self._settings, self._store.snapshot().index
-        forgettable = min(self._applied, self.snapshots.needed_from(self._applied)) - begin
+        needed_from = self.snapshots.needed_from(self._applied)
+        most = KEPT_FOR_COPY * settings.kept_entries, KEPT_FOR_COPY * settings.kept_bytes
+        if needed_from < self._applied and self._store.excess(*most, 1):
+            self.snapshots.take_too_long()
+        forgettable = min(self._applied, needed_from) - begin
         gone = self._store.excess(settings.kept_entries, settings.kept_bytes, min(forgettable, COMPACTION_STEP))
         if gone > 0:
             self.driver.compact(begin + gone)

@@ -58,6 +58,9 @@ class NoSnapshots:
         """The log's entries after this one must stay."""
         return applied
 
+    def take_too_long(self) -> None:
+        """The log cannot be kept any longer for what is being sent."""
+
     def send(self, peer: int) -> None:
         """`peer` needs a copy."""
         self._log.error("Replica {peer:x} lacks what the log no longer has, and gets no copy", peer=peer)
@@ -136,6 +139,12 @@ class DatabaseSnapshots(NoSnapshots):
         """See `NoSnapshots`: what follows a copy that is being sent must be there when it has arrived."""
         index = self._copies.index
         return applied if index is None else min(index, applied)
+
+    def take_too_long(self) -> None:
+        """See `NoSnapshots`. A copy that is still being made costs nobody anything by itself."""
+        if self._copies.index:
+            self._log.warn("A copy of the database takes too long to send: the log would outgrow its bound")
+            self._stop_sending()
 
     def send(self, peer: int) -> None:
         """See `NoSnapshots`."""

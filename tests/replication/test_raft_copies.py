@@ -17,7 +17,7 @@ from coname.interfaces import CommittedEntry, ITransferReader
 from coname.messages.raft_pb2 import RaftSnapshot
 from coname.replication.raft_arrivals import Arrivals
 from coname.replication.raft_folders import Folders
-from coname.replication.raft_log import RaftLog, RaftLogSettings
+from coname.replication.raft_log import KEPT_FOR_COPY, RaftLog, RaftLogSettings
 from coname.replication.raft_snapshots import STALLED_SECONDS, DatabaseSnapshots
 from tests.replication.engine_suite import soon, until
 from tests.replication.raft_case import HEARTBEAT, RaftCase, TableNetwork
@@ -210,6 +210,26 @@ class CopyTests(CopyCase):
 
         snapshots._watch(2, Reader(), offered)
         self.assertTrue(offered.called)
+
+    async def test_one_that_takes_it_too_slowly_does_not_fill_the_leaders_disk(self) -> None:
+        await self.start(0, 1)
+        offered: list[Deferred[None]] = []
+
+        def take_for_ever(*transfer: object) -> Deferred[None]:
+            offered.append(Deferred())
+            return offered[-1]
+
+        for place in (1, 2):
+            self.table.places[place].offer = take_for_ever  # type: ignore[method-assign]
+        await self.propose(0, 30)
+        await until(lambda: all(self.begin(place) > 20 for place in (0, 1)), "the log is compacted")
+        await self.start(2)
+        await until(lambda: bool(offered), "a copy is offered")
+        lead = next(place for place in (0, 1) if self.logs[place].leading)
+        for _ in range(5):
+            await self.propose(lead, 10 * KEPT_FOR_COPY)
+        self.assertLess(len(self.logs[lead]._store), 20 * KEPT_FOR_COPY)
+        await until(lambda: len(offered) > 1, "another copy is offered")
 
 
 class ReceiverTests(CopyCase):
