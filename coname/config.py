@@ -10,13 +10,14 @@ Rules:
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from coname.configuration import certificates, documents, tls_config
 from coname.configuration.check import check_replica
 from coname.configuration.check_client import check_client
 from coname.configuration.check_verifier import check_verifier
 from coname.configuration.findings import Findings
+from coname.configuration.kinds import CLIENT, REPLICA, VERIFIER, check_kind
 from coname.configuration.parse import fill
 from coname.configuration.settings import Listener, ManholeSettings, ReplicaSettings, VerifierSettings
 from coname.configuration.tls import TlsIdentity
@@ -48,7 +49,7 @@ def load_replica(path: Path | str, now: datetime | None = None, *, replicated: b
     """
     path = Path(path).absolute()
     findings, message = Findings(), ReplicaConfig()
-    fill(message, documents.read(path), findings)
+    fill(message, _read(path, REPLICA), findings)
     return check_replica(message, path, now or certificates.utc_now(), findings, replicated=replicated)
 
 
@@ -60,7 +61,7 @@ def load_verifier(path: Path | str, now: datetime | None = None) -> VerifierSett
     """
     path = Path(path).absolute()
     findings, message = Findings(), VerifierConfig()
-    fill(message, documents.read(path), findings)
+    fill(message, _read(path, VERIFIER), findings)
     return check_verifier(message, path, now or certificates.utc_now(), findings)
 
 
@@ -70,10 +71,16 @@ def load_client(path: Path | str) -> Config:
     :raises coname.errors.Misconfigured: with every mistake in the file.
     """
     findings, message = Findings(), Config()
-    fill(message, documents.read(Path(path)), findings)
+    fill(message, _read(Path(path), CLIENT), findings)
     check_client(message, findings)
     findings.raise_mistakes()
     return message
+
+
+def _read(path: Path, kind: str) -> dict[str, Any]:
+    document = documents.read(path)
+    check_kind(document, kind, path)
+    return document
 
 
 def client_tls(realm: RealmConfig, folder: Path | str, now: datetime | None = None) -> TlsIdentity:

@@ -15,6 +15,7 @@ from google.protobuf.json_format import MessageToDict
 from coname.configuration import documents
 from coname.configuration.check_client import check_client
 from coname.configuration.findings import Findings
+from coname.configuration.kinds import CLIENT, check_kind
 from coname.configuration.parse import fill
 from coname.configuration.replacing import replace_files
 from coname.core.text import quoted
@@ -113,6 +114,7 @@ def _is_toml(path: Path) -> bool:
 
 
 def _meaning(path: Path, document: dict[str, Any]) -> Config:
+    check_kind(document, CLIENT, path)
     findings, config = Findings(), Config()
     fill(config, document, findings)
     check_client(config, findings)

@@ -37,7 +37,9 @@ def read_description(path: Path) -> tuple[str, pb.Replica]:
     if "keyserver_config" in document:
         return _first_replica(path, document)
     if document.get("format") != DESCRIPTION_FORMAT:
-        raise Misconfigured([f"{path}: not a {DESCRIPTION_FORMAT!r}; `coname cluster prepare` makes one"])
+        raise Misconfigured(
+            [f"{path}: this describes no replica; the replica.json that `coname cluster prepare` made is wanted"]
+        )
     findings, replica = Findings(str(path)), pb.Replica()
     fill(replica, document.get("replica"), findings.at("replica"))
     if not replica.id or not replica.public_keys or not replica.raft_addr:

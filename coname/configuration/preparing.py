@@ -22,6 +22,7 @@ from coname.configuration import admission, authority, blueprint, documents, fol
 from coname.configuration.describing import DESCRIPTION_FILE, describe
 from coname.configuration.findings import Findings
 from coname.configuration.folder import NewFile
+from coname.configuration.kinds import REPLICA, check_kind
 from coname.configuration.listen import Address
 from coname.configuration.options import LOCAL_HOSTS, PORTS
 from coname.configuration.parse import fill
@@ -80,7 +81,9 @@ def prepare(target: Path, wanted: NewReplica, now: datetime) -> Prepared:
     folder.check_free(target)
     findings = Findings()
     message = pb.ReplicaConfig()
-    fill(message, documents.read(wanted.model), findings)
+    document = documents.read(wanted.model)
+    check_kind(document, REPLICA, wanted.model)
+    fill(message, document, findings)
     issuer = admission.read_authority(wanted.realm_folder, now, findings)
     own_secret = _read_secret(wanted.model.parent / message.keyserver_config.vrf_key_id, findings)
     if message.HasField("etcd"):

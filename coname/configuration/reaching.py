@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from coname.configuration import documents, listen
 from coname.configuration.describing import DESCRIPTION_FILE, read_description
 from coname.configuration.findings import Findings
+from coname.configuration.kinds import REPLICA, check_kind
 from coname.configuration.listen import Address
 from coname.configuration.parse import fill
 from coname.errors import Misconfigured
@@ -46,7 +47,9 @@ def reached(path: Path) -> Reached:
     :raises Misconfigured: it is no replica's configuration, or does not tell.
     """
     findings, config = Findings(), pb.ReplicaConfig()
-    fill(config, documents.read(path), findings)
+    document = documents.read(path)
+    check_kind(document, REPLICA, path)
+    fill(config, document, findings)
     if findings.mistakes:
         raise Misconfigured([f"{path}: not the configuration of a replica: {findings.mistakes[0]}"])
     found = of_config(path, config)

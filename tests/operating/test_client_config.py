@@ -311,7 +311,7 @@ class Replicas(ClientConfigCase):
         self.assertIn("is of the realm 'another'", self.renew("--replica", path, status=Exit.USAGE))
 
     def test_another_file_is_a_mistake(self) -> None:
-        self.assertIn("not the configuration of a replica", self.renew("--replica", str(self.path), status=Exit.USAGE))
+        self.assertIn("is the configuration of a client", self.renew("--replica", str(self.path), status=Exit.USAGE))
         self.assertEqual(self.environment.asked, [])
 
 

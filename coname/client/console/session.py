@@ -68,10 +68,6 @@ def _load(path: Path) -> Config:
     try:
         return load_client(path)
     except Misconfigured as error:
-        if any(mistake.startswith("replica_id:") for mistake in error.mistakes):
-            raise Misconfigured(
-                [f"{path} is the configuration of a replica; a client's is wanted, as `coname init` puts in client/"]
-            ) from error
         named = [each if each.startswith(str(path)) else f"{path}: {each}" for each in error.mistakes]
         raise Misconfigured(named) from error
 
