@@ -73,5 +73,7 @@ def remarks(status: ClusterStatus) -> Iterator[str]:
             yield f"{member.replica.id:016x} {progress(status, member.replica.id)}"
     voters = [member for member in status.members if member.role == VOTER]
     away = sum(member.known and not member.connected for member in voters)
-    if away and 2 * (len(voters) - away - 1) <= len(voters):
+    if 2 * (len(voters) - away) <= len(voters):
+        yield "Too few of the voters are connected: nothing can be changed until one is back."
+    elif away and 2 * (len(voters) - away - 1) <= len(voters):
         yield "If one more of the voters is lost, nothing can be changed until one is back."

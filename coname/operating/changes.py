@@ -20,8 +20,8 @@ from coname.operating.words import document
 
 LOOK_SECONDS = 0.5
 AGAIN_SECONDS = 2.0
-TRIES = 15
-"""Of a change, while there is no leader, or another change is under way: half a minute."""
+PATIENCE_SECONDS = 60.0
+"""How long a change is tried for while there is no leader, or another change is under way."""
 
 
 @click.command()
@@ -113,7 +113,7 @@ def _change(report: Report, config: Path, make: MakeChange, done: Done, no_wait:
     async def work(reactor: Any) -> ClusterStatus:
         cluster = Cluster(settings, reactor)
         replica, change = make(await cluster.status())
-        status = await _patiently(report, cluster, lambda: cluster.change(change))
+        status = await _patiently(report, cluster, reactor, lambda: cluster.change(change))
         told = ""
         while not no_wait and not done(status, replica):
             words = progress(status, replica)
@@ -121,7 +121,7 @@ def _change(report: Report, config: Path, make: MakeChange, done: Done, no_wait:
                 told = words
                 report.note(f"{replica:016x} {words}")
             await cluster.pause(LOOK_SECONDS)
-            status = await _patiently(report, cluster, cluster.status)
+            status = await _patiently(report, cluster, reactor, cluster.status)
         report.note(f"{replica:016x} {progress(status, replica)}")
         return status
 
@@ -129,12 +129,16 @@ def _change(report: Report, config: Path, make: MakeChange, done: Done, no_wait:
     report.finish(document(found), lambda words: show(words, found), Exit.DONE)
 
 
-async def _patiently(report: Report, cluster: Any, ask: Callable[[], Awaitable[ClusterStatus]]) -> ClusterStatus:
-    """What `ask` gives, tried again while nobody can answer."""
-    for _ in range(TRIES - 1):
+async def _patiently(
+    report: Report, cluster: Any, clock: Any, ask: Callable[[], Awaitable[ClusterStatus]]
+) -> ClusterStatus:
+    """What `ask` gives, tried again while nobody can answer; the last error after `PATIENCE_SECONDS`."""
+    end = clock.seconds() + PATIENCE_SECONDS
+    while True:
         try:
             return await ask()
         except (Unreachable, Unavailable, TimedOut) as error:
+            if clock.seconds() >= end:
+                raise
             report.note(f"not yet: {error}")
-            await cluster.pause(AGAIN_SECONDS)
-    return await ask()
+        await cluster.pause(AGAIN_SECONDS)

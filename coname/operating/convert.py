@@ -31,6 +31,6 @@ def convert(config: Path) -> None:
         if converted.loopback:
             words.line(
                 f"Other machines cannot reach it yet: its raft_addr in initial_replicas is {converted.loopback}. To "
-                "change that, see the page about clusters.",
+                "change that, see the page about changing replicas.",
                 "yellow",
             )

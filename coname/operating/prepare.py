@@ -11,6 +11,8 @@ import click
 from coname.client.console.report import Report
 from coname.client.console.words import Words
 from coname.configuration import certificates
+from coname.configuration.listen import MAX_PORT
+from coname.configuration.options import PORTS
 from coname.configuration.preparing import NewReplica, Prepared
 from coname.errors import ConameError
 from coname.messages import config_pb2 as pb
@@ -27,7 +29,12 @@ from coname.messages import config_pb2 as pb
     help="The configuration of a replica that there is, with the realm's VRF secret beside it.",
 )
 @click.option("--host", required=True, metavar="H", help="The name or IP address that the new replica is reached by.")
-@click.option("--base-port", type=int, metavar="P", help="Use the ports from P up. Default: those of the model.")
+@click.option(
+    "--base-port",
+    type=click.IntRange(1, MAX_PORT - len(PORTS) + 1),
+    metavar="P",
+    help="Use the ports from P up. Default: those of the model.",
+)
 @click.option(
     "--realm-dir",
     "realm_folder",

@@ -179,10 +179,15 @@ class WordsTests(DeskCase):
         self.become()
         self.assertEqual(len(list(remarks(self.desk.status()))), 1)
         self.log.known[OTHER] = LogMember(OTHER, True, False, None, False)
-        self.assertIn("If one more", list(remarks(self.desk.status()))[-1])
+        self.assertIn("Too few of the voters", list(remarks(self.desk.status()))[-1])
         self.steward.why_not = "it was removed"
         (only,) = remarks(self.desk.status())
         self.assertIn("it was removed", only)
+
+    def test_one_of_three_that_is_away(self) -> None:
+        self.become(votes=True, connected=False)
+        self.state.replicas[-1].role = VOTER
+        self.assertIn("If one more", list(remarks(self.desk.status()))[-1])
 
 
 class OtherLogsTests(SynchronousTestCase):
