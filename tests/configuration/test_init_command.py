@@ -61,7 +61,7 @@ class InitCommandTests(SynchronousTestCase):
 
     def test_verifiers_are_to_be_started_too(self) -> None:
         lines = [line.strip() for line in self.made("--realm", "a.example", "--verifiers", "2").splitlines()]
-        self.assertIn("# start the verifier (1 of 2; the others likewise)", lines)
+        self.assertIn("# start the verifier (1 of 2; the others likewise, each in a folder of its own)", lines)
         verifier = self.folder / "verifier1" / "config.json"
         self.assertIn(f"twistd --nodaemon coname-verifier --config {verifier}", lines)
 

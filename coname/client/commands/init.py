@@ -149,7 +149,8 @@ def _next_commands(layout: Layout) -> Iterator[tuple[str, list[str]]]:
         ("replica", "coname", layout.replicas),
         ("verifier", "coname-verifier", layout.verifiers),
     ):
-        others = f" (1 of {len(files)}; the others likewise)" if len(files) > 1 else ""
+        several = len(files) > 1
+        others = f" (1 of {len(files)}; the others likewise, each in a folder of its own)" if several else ""
         for file in files[:1]:
             yield f"start the {what}{others}", ["twistd", "--nodaemon", program, "--config", str(file)]
     address = f"alice@{layout.options.domains[0]}"
