@@ -124,6 +124,11 @@ class ClientCertificateTests(TlsCase):
         )
         self.assertEqual(peer(at_server), "CN=verifier 1")
 
+    def test_nothing_behind_a_certificate_of_any_kind_is_looked_at(self) -> None:
+        """A stranger's chain of sixty slow keys would hold the server for a third of a second."""
+        for mode in (pb.REQUEST_CLIENT_CERT, pb.REQUIRE_ANY_CLIENT_CERT):
+            self.assertEqual(server(client_auth=mode).server_options().getContext().get_verify_depth(), 0)
+
 
 class VersionTests(TlsCase):
     def test_tls13_by_default(self) -> None:
