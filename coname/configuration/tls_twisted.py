@@ -128,8 +128,8 @@ class _ServerContext:
             self._take_any(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT)
 
     def _take_any(self, mode: int) -> None:
-        """Whatever certificate is shown. What stands behind it is not looked at: with slow keys, checking all signatures
-        of a stranger's chain takes tenths of a second, and comes to nothing."""
+        """Whatever certificate is shown. What stands behind it is not looked at: with slow keys, checking all
+        signatures of a stranger's chain takes tenths of a second, and comes to nothing."""
         self._context.set_verify(mode, lambda *_: True)
         self._context.set_verify_depth(0)
 
