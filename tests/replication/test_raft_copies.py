@@ -134,6 +134,7 @@ class CopyTests(CopyCase):
         await until(lambda: self.begun_anew == [2], "it is to begin anew")
         await self.again()
         await self.propose(2, 5)
+        await until(lambda: self.machines[0].applied >= self.machines[2].applied, "the first has them, too")
         self.assertEqual(self.machines[2].lines, self.machines[0].lines[: self.machines[2].applied])
         self.assertGreater(self.begin(2), 20)
 
