@@ -19,6 +19,7 @@ from coname.configuration import admission, certificates, documents, listen
 from coname.configuration.authority import Authority, key_pem, replica_name
 from coname.configuration.findings import Findings
 from coname.configuration.keys import create
+from coname.configuration.kinds import REPLICA, check_kind
 from coname.configuration.options import LOCAL_HOSTS
 from coname.configuration.parse import fill
 from coname.configuration.replacing import replace_files
@@ -90,6 +91,7 @@ def certify(realm_folder: Path, configs: Sequence[Path], now: datetime) -> Certi
 def _read(path: Path, findings: Findings) -> _Replica:
     message = pb.ReplicaConfig()
     document = documents.read(path)
+    check_kind(document, REPLICA, path)
     fill(message, document, findings)
     if path.suffix == ".toml":
         findings.mistake(f"{path}: only JSON can be changed here")
