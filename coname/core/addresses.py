@@ -50,6 +50,20 @@ def canonical(user_id: str) -> str:
     return f"{_canonical_local(local)}@{canonical_domain(domain)}"
 
 
+def vouched(user_id: str) -> str:
+    """The canonical form of an address as somebody who vouches for it has written it.
+
+    Some letters that are not ASCII become such in it, as the sign for kelvin becomes k. Whoever vouches for one of them
+    has not seen the address that it becomes, which may be another person's.
+
+    :raises InvalidRequest: it has none, or is such a one.
+    """
+    found = canonical(user_id)
+    if split(found)[0].isascii() and not split(user_id)[0].isascii():
+        raise InvalidRequest(f"{quoted(user_id)} only looks like {found}")
+    return found
+
+
 def canonical_domain(domain: str) -> str:
     """The canonical form of a domain name: lower case A-labels, no dot at the end.
 

@@ -10,7 +10,7 @@ from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from typing import Any
 
-from coname.core.addresses import canonical
+from coname.core.addresses import vouched
 from coname.core.hashes import entry_hash
 from coname.core.text import quoted
 from coname.errors import InvalidRequest, RegistrationExpired, RegistrationRefused
@@ -96,7 +96,7 @@ def verified_address(claims: dict[str, Any]) -> str:
             f"the provider has not verified that {quoted(email)} is whose it says (email_verified is not true)"
         )
     try:
-        return canonical(email)
+        return vouched(email)
     except InvalidRequest as error:
         raise RegistrationRefused(f"the provider tells an e-mail address that is none: {error}") from error
 

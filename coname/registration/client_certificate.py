@@ -184,6 +184,6 @@ def _check_address(certificate: x509.Certificate, user_id: str) -> None:
 
 def _canonical(address: str) -> str:
     try:
-        return addresses.canonical(address)
+        return addresses.vouched(address)
     except InvalidRequest:
         return ""

@@ -181,7 +181,7 @@ def _address(assertion: Element, name: str) -> str:
         raise RegistrationRefused(f"the assertion has {len(found)} attributes {name}, not exactly one")
     value = xml.text(xml.only(found[0], f"{ASSERTION}AttributeValue"))
     try:
-        return addresses.canonical(value)
+        return addresses.vouched(value)
     except InvalidRequest as error:
         raise RegistrationRefused(f"the assertion's {name}: {error}") from error
 

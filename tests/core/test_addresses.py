@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from coname.core.addresses import canonical, canonical_domain, split
+from coname.core.addresses import canonical, canonical_domain, split, vouched
 from coname.errors import InvalidRequest
 from tests.core.cases import each
 
@@ -86,6 +86,18 @@ class Split(SynchronousTestCase):
     def test_not_an_address(self) -> None:
         for address in ("", "a", "@a", "a@"):
             self.assertRaises(InvalidRequest, split, address)
+
+
+class Vouched(SynchronousTestCase):
+    def test_as_it_is_written(self) -> None:
+        self.assertEqual(vouched("Alice@Example.COM"), "alice@example.com")
+        self.assertEqual(vouched("E\u0301@ｅxample.com"), "é@example.com")
+
+    def test_what_only_looks_like_it(self) -> None:
+        """The sign for kelvin, and the Greek question mark: who has such an address need not have the other."""
+        for address in ("\u212aate@example.com", "a\u037eb@example.com"):
+            error = self.assertRaises(InvalidRequest, vouched, address)
+            self.assertIn("only looks like", str(error))
 
 
 class Idempotent(SynchronousTestCase):

@@ -31,6 +31,10 @@ class TakenTests(OidcCase):
     def test_an_address_in_another_form(self) -> Deferred[None]:
         return self.taken(email="Alice@EXAMPLE.com")
 
+    def test_an_address_that_only_looks_like_it(self) -> Deferred[None]:
+        token = self.fake.token(self.claims(email="\u212aate@example.com"))
+        return self.refused(RegistrationRefused, "only looks like kate@example.com", token, user_id="kate@example.com")
+
     def test_one_of_several_audiences_that_it_was_given_to(self) -> Deferred[None]:
         return self.taken(aud=["other", "coname"], azp="coname")
 

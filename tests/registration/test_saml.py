@@ -48,6 +48,9 @@ class GoodResponseTests(SamlCase):
     def test_capitals_in_the_address(self) -> None:
         self.assertEqual(self.prove(idp.signed(value=" Alice@Example.COM ")).address, idp.ADDRESS)
 
+    def test_address_that_only_looks_like_another(self) -> None:
+        self.refuse(idp.signed(value="\u212aate@example.com"), "only looks like kate@example.com")
+
     def test_expires_with_the_login(self) -> None:
         login = f'<saml:AuthnStatement AuthnInstant="{idp.at(-580)}"/>'
         self.assertEqual(self.prove(idp.signed(login=login)).expires, idp.NOW + 20 + 60)
