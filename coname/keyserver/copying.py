@@ -111,8 +111,11 @@ class DatabaseCopies:
         state = tables.read_state(store)
         if not state.applied_index:
             raise Corrupt("the copy does not say which log entries it holds")
+        if not state.ratified_epoch <= state.closed_epoch <= state.ratified_epoch + 1:
+            raise Corrupt(f"the copy has {state.closed_epoch} epochs, of which {state.ratified_epoch} are ratified")
+        policy = self._check_policies(store, state)
         if state.ratified_epoch:
-            self._check_epoch(store, Epoch(state.ratified_epoch), self._check_policies(store, state))
+            self._check_epoch(store, Epoch(state.ratified_epoch), policy)
         return state.applied_index
 
     def _check_policies(self, store: IKeyValueStore, state: ReplicaState) -> AuthorizationPolicy:

@@ -112,6 +112,19 @@ class ChangingCopies(SynchronousTestCase):
     def test_all_that_are_missing(self) -> None:
         self.refused("says that epoch", *(Delete(tables.policy_key(start)) for start in self.starts()))
 
+    def test_epochs_that_nobody_ratified(self) -> None:
+        def closed(state: ReplicaState) -> None:
+            state.closed_epoch += 2
+
+        self.refused("of which", self.state(closed))
+
+    def test_policies_before_anything_was_ratified(self) -> None:
+        def none(state: ReplicaState) -> None:
+            state.ratified_epoch = 0
+            state.closed_epoch = 1
+
+        self.refused("no epoch in it announces", self.state(none))
+
     def test_an_announcement_that_those_before_did_not_sign(self) -> None:
         key = tables.ratification_key(Epoch(self.starts()[0] - 1), KEYS[0].key_id)
         self.refused("is not signed by", Delete(key))
