@@ -31,7 +31,7 @@ from coname.client.signers import naming
 from coname.client.state import PinnedState
 from coname.core import rollover
 from coname.core.types import Epoch
-from coname.errors import ConameError, ProofInvalid, QuorumUnmet, TimedOut
+from coname.errors import ConameError, ProofInvalid, QuorumUnmet, TimedOut, Unavailable
 from coname.messages.client_pb2 import EmailProof, LookupProof
 from coname.messages.config_pb2 import RealmConfig
 
@@ -59,12 +59,19 @@ class Questions:
     """Asks, verifies, remembers.
 
     :param connect: makes the transport to a realm; called once for each realm that is asked.
+    :param trying: the server is tried, while others of the realm are known: one that is behind them is no good, but no
+        liar either.
     """
 
     def __init__(
-        self, connect: Callable[[RealmConfig], ITransport], state: PinnedState, clock: Callable[[], float]
+        self,
+        connect: Callable[[RealmConfig], ITransport],
+        state: PinnedState,
+        clock: Callable[[], float],
+        trying: bool = False,
     ) -> None:
         self._connect = connect
+        self._trying = trying
         self._state = state
         self._clock = clock
         self._follower = Follower(state, clock)
@@ -143,6 +150,8 @@ class Questions:
                 lambda proof: self._checked(question, lineage, proof),
                 lambda result: 0 if epoch else floor - result.epoch,
             )
+        if self._trying and heard.value.epoch < floor:
+            raise Unavailable(f"it is behind: epoch {heard.value.epoch} is its newest, and {floor} is known")
         if lineage is not None and not epoch:
             lineage.check_begun(heard.value.epoch)
         return await self._remembered(question, lineage, replace(heard.value, notes=heard.passed), floor)

@@ -83,7 +83,7 @@ class _Asking:
             if isinstance(error, ProofInvalid) and error.step == continuity.STEP:
                 raise
             self.asked.failed(name, error)
-        questions = Questions(lambda _: servers, self.state, self.clock)
+        questions = Questions(lambda _: servers, self.state, self.clock, trying=True)
         try:
             result = await questions.lookup(Question(self.realm, NOBODY, f"{NOBODY}@{some_domain(self.realm)}"))
         except ConameError as error:

@@ -96,6 +96,7 @@ def client_config(
         if not dry_run:
             client_changes.check_writable(file.path)
         position = file.position(realm_name)
+        named = [_id_and_name(each) for each in names]
         before = file.config.realms[position]
         known = _of_realm(before, [reached(each) for each in replicas])
         placed = _placed(
@@ -113,7 +114,7 @@ def client_config(
             found = environment.run(Way(True, path.absolute().parent, timeout, either=True), ask)
         except Unreachable as error:
             raise error if placed != before else Unreachable(f"{error}. {ELSEWHERE}") from error
-        after = _named(found.realm, names)
+        after = _named(found.realm, named)
         backup = None if dry_run else client_changes.write(file, position, after)
         content = document(file, position, found, after, backup)
         report.finish(content, lambda words: show(words, content, found, before, known), Exit.DONE)
@@ -146,13 +147,17 @@ def _placed(realm: RealmConfig, addresses: Sequence[str], urls: Sequence[str]) -
     return found
 
 
-def _named(realm: RealmConfig, names: Sequence[str]) -> RealmConfig:
+def _id_and_name(text: str) -> tuple[str, str]:
+    replica, _, name = text.partition("=")
+    if not (replica and name):
+        raise UsageMistake(f"--name: {text!r} is not ID=NAME")
+    return replica, name
+
+
+def _named(realm: RealmConfig, names: Sequence[tuple[str, str]]) -> RealmConfig:
     """`realm` with what its replicas are to be called."""
     found = RealmConfig()
     found.CopyFrom(realm)
-    for each in names:
-        text, equals, name = each.partition("=")
-        if not (text and equals and name):
-            raise UsageMistake(f"--name: {each!r} is not ID=NAME")
+    for text, name in names:
         found.signer_names[one_of(sorted(realm.keyserver_auth.public_keys), text, "replica that signs")] = name
     return found

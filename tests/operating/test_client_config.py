@@ -250,9 +250,19 @@ class Servers(ClientConfigCase):
         self.renew()
         self.assertEqual(self.now().keyserver_auth, policy_of(self.realm.signers))
 
+    def test_one_that_was_removed_and_still_answers_is_told_and_the_others_do(self) -> None:
+        removed = copy.copy(self.realm)
+        removed.epochs = list(self.realm.epochs)
+        self.realm.close_epoch()
+        self.environment.others = {OLD_URL: removed}
+        self.assertIn(f"warning: {OLD_URL}: it is behind: epoch {len(removed.epochs)} is its newest", self.renew())
+        self.assertEqual(self.now().keyserver_auth, policy_of(self.realm.signers))
+        self.assertFalse((self.folder / "state").exists())
+
     def test_mistakes_in_them_are_told_before_anybody_is_asked(self) -> None:
         self.assertIn("has no port", self.renew("--address=host", status=Exit.USAGE))
         self.assertIn("https://", self.renew("--url=http://host", status=Exit.USAGE))
+        self.assertIn("is not ID=NAME", self.renew("--name=Bob", status=Exit.USAGE))
         self.assertEqual(self.environment.asked, [])
 
 
