@@ -75,9 +75,12 @@ def canonical_domain(domain: str) -> str:
     if _CANONICAL_DOMAIN.fullmatch(name):
         return name
     try:
-        return idna.encode(name, uts46=True, std3_rules=True).decode("ascii")
+        encoded = idna.encode(name, uts46=True, std3_rules=True).decode("ascii")
     except (idna.IDNAError, UnicodeError) as error:
         raise InvalidRequest(f"{quoted(domain)} is not a domain name: {error}") from error
+    if encoded.endswith("."):  # IDNA takes one at the end, and other characters that mean a dot
+        raise InvalidRequest(f"{quoted(domain)} is not a domain name: there is a dot too many at its end")
+    return encoded
 
 
 def _canonical_local(local: str) -> str:

@@ -45,6 +45,8 @@ NONE = {
     "surrogate in the domain": "alice@\ud800.com",
     "empty label": "alice@example..com",
     "only dots": "alice@.",
+    "two dots at the end": "alice@example.com..",
+    "another dot at the end": "alice@example.com。",
     "leading hyphen": "alice@-example.com",
     "trailing hyphen": "alice@example-.com",
     "hyphens where an A-label has them": "alice@ab--cd.example",
