@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -23,6 +24,9 @@ from coname.oidc.claims import nonce_for
 
 LOGIN_SECONDS = 600.0
 """How long the login is waited for: the front gives it no longer either."""
+
+_PATH = re.compile(r"/[A-Za-z0-9/._~-]*")
+"""Where a front says that logins begin: it is shown on somebody's terminal, and opened in their browser."""
 
 Show = Callable[[str], None]
 """Brings an address before the person: opens the browser, or shows where to go."""
@@ -107,7 +111,7 @@ def proof_in(outcome: Mapping[str, str]) -> EmailProof:
 
 def _with_login(offered: Sequence[Way], address: str) -> Way:
     for way in offered:
-        if way.get("login", "").startswith("/"):
+        if _PATH.fullmatch(way.get("login", "")):
             return way
     kinds = ", ".join(sorted({printable(way.get("kind", "?")) for way in offered})) or "nothing"
     raise RegistrationNeeded(f"there is no login for {address}; the realm takes: {kinds}")

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from cryptography.x509 import Certificate, load_der_x509_certificate
 
 from coname.errors import RegistrationRefused
+from coname.oidc.urls import UrlNotAllowed, origin
 from coname.registration import saml_xml as xml
 from coname.registration.saml_xml import DSIG, METADATA, PROTOCOL, Element
 
@@ -84,7 +85,12 @@ def _location(role: Element) -> str:
     found = [each for each in services if each.get("Binding") == REDIRECT]
     if not found:
         raise MetadataInvalid("the identity provider takes no logins by the HTTP redirect binding")
-    return xml.attribute(found[0], "Location")
+    location = xml.attribute(found[0], "Location")
+    try:
+        origin(location)
+    except UrlNotAllowed as error:
+        raise MetadataInvalid(f"the address to log in at: {error}") from error
+    return location
 
 
 def _keys(role: Element) -> Iterator[Certificate]:

@@ -195,6 +195,10 @@ class LoginTests(TestCase):
         proved = self.prove(show)
         return proved.addCallback(lambda proof: self.assertEqual(proof.oidc_token, "a.b.c"))
 
+    def test_a_place_that_moves_the_cursor(self) -> Deferred[Any]:
+        self.offered = [{"kind": "oidc", "login": "/\x1b[2J"}]
+        return self.assertFailure(self.prove(self.shown.append), RegistrationNeeded)
+
     def test_it_does_not_wait_for_ever(self) -> Deferred[Any]:
         times = iter([0.0, 1.0, 600.0])
         proved = self.prove(self.shown.append, clock=lambda: next(times))

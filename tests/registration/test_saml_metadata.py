@@ -55,6 +55,11 @@ class ParseTests(SynchronousTestCase):
     def test_no_redirect_binding(self) -> None:
         self.refuse(idp.metadata().replace(b"HTTP-Redirect", b"SOAP"), "no logins by the HTTP redirect binding")
 
+    def test_no_address_to_log_in_at(self) -> None:
+        for place in ("javascript:alert(1)", "https://idp.example.com/\u00e9", "//idp.example.com/"):
+            document = idp.metadata().replace(idp.LOGIN.encode(), place.encode())
+            self.refuse(document, "the address to log in at: ")
+
     def test_entities(self) -> None:
         self.refuse(b'<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>', "has a DTD")
 
