@@ -11,6 +11,8 @@ person's hand, who was told what for, and what the program must have shown them 
 
 from __future__ import annotations
 
+from base64 import b64encode
+from hashlib import sha256
 from html import escape
 from json import dumps
 from typing import TYPE_CHECKING
@@ -27,8 +29,8 @@ if TYPE_CHECKING:
 HTML, SCRIPT = b"text/html; charset=utf-8", b"text/javascript; charset=utf-8"
 
 _POLICY = (
-    b"Content-Security-Policy: default-src 'none'; script-src 'self'; base-uri 'none'; form-action 'none'; "
-    b"frame-ancestors 'none'\r\nReferrer-Policy: no-referrer\r\n"
+    b"Content-Security-Policy: default-src 'none'; %b; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"
+    b"Referrer-Policy: no-referrer\r\n"
 )
 _DOCUMENT = """<!doctype html>
 <html lang="en">
@@ -39,12 +41,18 @@ _DOCUMENT = """<!doctype html>
 <noscript>Your keys are made and signed in the browser, which needs JavaScript.</noscript>
 <script src="/oidc/callback.js"></script>
 """
+_STYLE = """
+body { font: 1.1rem/1.5 system-ui, sans-serif; max-width: 34rem; margin: 3rem auto; padding: 0 1rem }
+h1 { font-size: 1.5rem; line-height: 1.25 }
+code { font-size: 1.1em; font-weight: bold }
+"""
 _QUESTION = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <meta name="color-scheme" content="light dark">
 <title>Was it you?</title>
+<style>{style}</style>
 <h1>Have you just given the command <code>coname register</code>?</h1>
 <p>You are logged in. A program on this computer waits for that, to register keys of its own for your address of
 <b>{domain}</b>. Those who write to you would use them.</p>
@@ -52,6 +60,8 @@ _QUESTION = """<!doctype html>
 <p><a href="{location}">It was me, and the code is the same: register</a></p>
 <p>If it was not you, close this window. Then nothing is registered.</p>
 """
+_SCRIPTS = b"script-src 'self'"
+_STYLES = b"style-src 'sha256-%b'" % b64encode(sha256(_STYLE.encode()).digest())
 _SCRIPT = b"""// Hands the outcome of the login to the page, and gives way to it.
 "use strict";
 const paragraph = document.getElementById("outcome");
@@ -83,14 +93,14 @@ def deliver(arrival: Arrival, proof: str, headers: bytes = b"") -> Response:
     else:
         outcome["error"] = {"code": arrival.error.code, "message": str(arrival.error)}
     document = _DOCUMENT.format(outcome=escape(dumps(outcome), quote=True))
-    return Response(200, HTML, document.encode(), _POLICY + headers)
+    return Response(200, HTML, document.encode(), _POLICY % _SCRIPTS + headers)
 
 
 def _ask(purpose: Purpose, location: str, headers: bytes) -> Response:
     """The question whether the proof is to go to the program at `location`."""
     words = {"domain": purpose.domain, "code": login_code(purpose.nonce), "location": location}
-    document = _QUESTION.format(**{name: escape(word, quote=True) for name, word in words.items()})
-    return Response(200, HTML, document.encode(), _POLICY + headers)
+    document = _QUESTION.format(style=_STYLE, **{name: escape(word, quote=True) for name, word in words.items()})
+    return Response(200, HTML, document.encode(), _POLICY % _STYLES + headers)
 
 
 def loopback_address(back: Loopback, arrival: Arrival, proof: str = "id_token") -> str:

@@ -499,6 +499,7 @@ class ProgramTests(FrontCase):
         self.redeems()
         answer = await self.arrive(await self.depart(**self.back))
         self.assertIn("frame-ancestors 'none'", answer.headers["content-security-policy"])
+        self.assertNotIn("script-src", answer.headers["content-security-policy"])
         self.assertEqual(answer.headers["referrer-policy"], "no-referrer")
         self.assertIn("example.com", answer.body)
         self.assertIn(f"<code>{NONCE[:4]} {NONCE[4:8]}</code>", answer.body)
