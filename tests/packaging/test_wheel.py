@@ -7,19 +7,30 @@ folder ``twisted/plugins``, as in a real installation.
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import ssl
 import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
 import venv
 import zipfile
 from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
+from coname.client.cli import cli
+from coname.client.demonstration import free_ports
+from coname.configuration.options import PORTS
 from tests.docs.pages import ROOT
+
+START_TRIES = 300
+"""To reach a keyserver that was just started: a minute and more."""
 
 SITE = Path(sysconfig.get_path("purelib"))
 
@@ -147,7 +158,7 @@ class Installed(SynchronousTestCase):
         self.assertTrue((self.folder / "realm" / "client" / "config.json").exists())
 
     def test_every_command_has_help(self) -> None:
-        for command in ("lookup", "register", "update", "verify-proof", "init", "verifier", "demo"):
+        for command in cli.commands:
             self.assertIn("Usage: coname", self.run_program("coname", command, "--help"))
 
     def test_every_command_of_verifiers_has_help(self) -> None:
@@ -155,3 +166,42 @@ class Installed(SynchronousTestCase):
             self.assertIn(
                 f"Usage: coname verifier {command}", self.run_program("coname", "verifier", command, "--help")
             )
+
+    def test_every_command_of_clusters_has_help(self) -> None:
+        for command in ("status", "prepare", "add", "promote", "remove", "client-config", "convert"):
+            self.assertIn(f"Usage: coname cluster {command}", self.run_program("coname", "cluster", command, "--help"))
+
+    def test_the_keyserver_runs_and_serves_the_page(self) -> None:
+        base = free_ports()
+        self.run_program("coname", "init", "served", "--realm", "example.com", "--base-port", str(base))
+        self.start("served/replica1/config.json")
+        front = f"https://127.0.0.1:{base + list(PORTS).index('httpfront')}"
+        trust = ssl.create_default_context(cafile=self.folder / "served" / "client" / "ca.pem")
+        page = fetched(f"{front}/", trust)
+        self.assertIn("<title>Key directory</title>", page)
+        files = re.findall(r'(?:src|href)="(/[^"]+)"', page)
+        self.assertGreater(len(files), 2)
+        for file in files:
+            self.assertTrue(fetched(front + file, trust))
+
+    def start(self, config: str) -> None:
+        """Run the installed keyserver until the test ends."""
+        command = [str(self.programs / "twistd"), "--nodaemon", "--pidfile=", "coname", "--config", config]
+        log = self.enterContext((self.folder / "twistd.log").open("wb"))
+        clean = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+        process = subprocess.Popen(command, cwd=self.folder, env=clean, stdout=log, stderr=subprocess.STDOUT)
+        self.addCleanup(process.wait, 60)
+        self.addCleanup(process.terminate)
+
+
+def fetched(url: str, trust: ssl.SSLContext) -> str:
+    """What is at `url`; tried again while nobody listens there yet."""
+    for _ in range(START_TRIES):
+        try:
+            with urlopen(url, timeout=20, context=trust) as answer:
+                return str(answer.read().decode())
+        except URLError as error:
+            if not isinstance(error.reason, ConnectionRefusedError):
+                raise
+            time.sleep(0.2)
+    raise AssertionError(f"nobody listens at {url}")
