@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from OpenSSL import SSL, crypto
 from twisted.internet import ssl
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IOpenSSLContextFactory
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 TLS13_CIPHERS = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
 """All there are that Twisted's OpenSSL offers; they need no choice."""
+
+MOST_RSA_BITS, MOST_EXPONENT_BITS = 8192, 32
+"""Of a client's key, where any certificate is taken."""
 
 
 def server_options(identity: TlsIdentity, protocols: Sequence[bytes]) -> IOpenSSLContextFactory:
@@ -128,14 +133,25 @@ class _ServerContext:
             self._take_any(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT)
 
     def _take_any(self, mode: int) -> None:
-        """Whatever certificate is shown. What stands behind it is not looked at: with slow keys, checking all
-        signatures of a stranger's chain takes tenths of a second, and comes to nothing."""
-        self._context.set_verify(mode, lambda *_: True)
+        """Whatever certificate is shown, if its own signature is checked quickly. What stands behind it is not looked
+        at: with slow keys, checking all signatures of a stranger's chain takes tenths of a second, for nothing."""
+        self._context.set_verify(mode, lambda _, certificate, *__: _is_quick(certificate))
         self._context.set_verify_depth(0)
 
     def getContext(self) -> SSL.Context:
         """The one context that all connections share."""
         return self._context
+
+
+def _is_quick(certificate: crypto.X509) -> bool:
+    """Whether its key is of a usual size: an RSA key with a long exponent takes a hundred times as long as others."""
+    try:
+        key = certificate.get_pubkey().to_cryptography_key()
+    except (crypto.Error, ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+    return not isinstance(key, RSAPublicKey) or (
+        key.key_size <= MOST_RSA_BITS and key.public_numbers().e.bit_length() <= MOST_EXPONENT_BITS
+    )
 
 
 def _trust(authorities: Sequence[x509.Certificate]) -> Any:

@@ -124,10 +124,26 @@ class ClientCertificateTests(TlsCase):
         )
         self.assertEqual(peer(at_server), "CN=verifier 1")
 
+    def test_key_that_is_slow_to_check(self) -> None:
+        """Anybody may show one."""
+        key = slow_key()
+        certificate = authority().certify("slow", key.public_key(), (), certificates.utc_now())
+        for mode in (pb.REQUEST_CLIENT_CERT, pb.REQUIRE_ANY_CLIENT_CERT):
+            self.assert_refused(server(client_auth=mode), client(credentials=(Credential((certificate,), key),)))
+
     def test_nothing_behind_a_certificate_of_any_kind_is_looked_at(self) -> None:
         """A stranger's chain of sixty slow keys would hold the server for a third of a second."""
         for mode in (pb.REQUEST_CLIENT_CERT, pb.REQUIRE_ANY_CLIENT_CERT):
             self.assertEqual(server(client_auth=mode).server_options().getContext().get_verify_depth(), 0)
+
+
+def slow_key() -> rsa.RSAPrivateKey:
+    """Signs quickly, and is checked slowly: its exponents have changed places."""
+    usual = rsa.generate_private_key(65537, 2048).private_numbers()
+    p, q, d = usual.p, usual.q, 65537
+    public = rsa.RSAPublicNumbers(pow(d, -1, (p - 1) * (q - 1)), p * q)
+    parts = rsa.rsa_crt_dmp1(d, p), rsa.rsa_crt_dmq1(d, q), rsa.rsa_crt_iqmp(p, q)
+    return rsa.RSAPrivateNumbers(p, q, d, *parts, public).private_key(unsafe_skip_rsa_key_validation=True)
 
 
 class VersionTests(TlsCase):
