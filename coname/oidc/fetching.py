@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from io import BytesIO
+from math import inf
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urljoin
 
@@ -35,6 +36,12 @@ CONNECT_SECONDS = 5.0
 
 ANSWER_BYTES = 512 * 1024
 """Of one answer, headers included. A set of a hundred keys with their certificates has 300 kB."""
+
+TRUST_SECONDS = 3600.0
+"""After which the system's authorities are read again: they may have been renewed."""
+
+MOST_HOSTS = 16
+"""For which that is kept. A provider names up to four."""
 
 REDIRECTS = 3
 """That are followed, all within the same origin."""
@@ -132,20 +139,34 @@ class Fetcher:
 
 @implementer(IAgentEndpointFactory)
 class _Endpoints:
-    """Connections whose answers are bounded; TLS to whoever is not on this machine by plain http."""
+    """Connections whose answers are bounded; TLS to whoever is not on this machine by plain http.
+
+    Reading the system's authorities takes some milliseconds, and strangers can cause connections: so what was read is
+    kept for a while, for each host.
+    """
 
     def __init__(self, reactor: Any, trust: Any) -> None:
         self._reactor = reactor
         self._trust = trust
+        self._options: dict[str, tuple[float, Any]] = {}  # when they were made, by host
 
     def endpointForURI(self, uri: Any) -> BoundedEndpoint:
         """See `IAgentEndpointFactory`."""
         host = uri.host.decode("ascii")
         endpoint: Any = HostnameEndpoint(self._reactor, host.strip("[]"), uri.port, timeout=CONNECT_SECONDS)
         if uri.scheme == b"https":
-            trust = ssl.platformTrust() if self._trust is None else self._trust
-            endpoint = wrapClientTLS(ssl.optionsForClientTLS(host, trustRoot=trust), endpoint)
+            endpoint = wrapClientTLS(self._options_for(host), endpoint)
         return BoundedEndpoint(endpoint, ANSWER_BYTES)
+
+    def _options_for(self, host: str) -> Any:
+        made, options = self._options.get(host, (-inf, None))
+        if self._reactor.seconds() >= made + TRUST_SECONDS:
+            trust = ssl.platformTrust() if self._trust is None else self._trust
+            options = ssl.optionsForClientTLS(host, trustRoot=trust)
+            if len(self._options) >= MOST_HOSTS:
+                self._options.clear()
+            self._options[host] = self._reactor.seconds(), options
+        return options
 
 
 def _producer(body: bytes) -> Any:

@@ -54,5 +54,14 @@ class TlsTests(TestCase):
         refused = self.refused(self.listen(make_pki()), trusting(make_pki()))
         return refused.addCallback(lambda error: self.assertIn("certificate verify failed", str(error)))
 
+    async def test_authorities_are_not_read_for_each_connection(self) -> None:
+        """Anybody can cause some."""
+        pki, asked = make_pki(), []
+        trust = trusting(pki)
+        self.patch(ssl, "platformTrust", lambda: asked.append(1) or trust)
+        url, fetcher = self.listen(pki), Fetcher(reactor)
+        self.assertEqual([(await fetcher.get(url)).body for _ in range(3)], [b"hello"] * 3)
+        self.assertEqual(len(asked), 1)
+
     def test_by_an_authority_that_this_system_does_not_trust(self) -> Deferred[Any]:
         return self.refused(self.listen(make_pki()), None)
