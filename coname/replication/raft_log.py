@@ -50,6 +50,9 @@ KEPT_FOR_COPY = 4
 """Times as much is kept, at the most, for a replica that is sent a copy of the database: one that takes it slower than
 that gets another copy, rather than the leader's disk."""
 
+LEAST_FOR_COPY = 10_000
+"""Entries that are kept for it in any case: half an hour of an idle realm's, however little is kept otherwise."""
+
 COMPACTION_STEP = 5_000
 """Entries that are removed in one write, so that none takes long."""
 
@@ -344,10 +347,10 @@ class RaftLog:
             return
         settings, begin = self._settings, self._store.snapshot().index
         needed_from = self.snapshots.needed_from(self._applied)
-        most = KEPT_FOR_COPY * settings.kept_entries, KEPT_FOR_COPY * settings.kept_bytes
-        if needed_from < self._applied and self._store.excess(*most, 1):
-            self.snapshots.take_too_long()
         forgettable = min(self._applied, needed_from) - begin
+        most = max(KEPT_FOR_COPY * settings.kept_entries, LEAST_FOR_COPY), KEPT_FOR_COPY * settings.kept_bytes
+        if 0 <= forgettable < self._applied - begin and self._store.excess(*most, forgettable + 1) > forgettable:
+            self.snapshots.take_too_long()
         gone = self._store.excess(settings.kept_entries, settings.kept_bytes, min(forgettable, COMPACTION_STEP))
         if gone > 0:
             self.driver.compact(begin + gone)

@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from coname.errors import Corrupt, Unavailable
 from coname.interfaces import CommittedEntry, ITransferReader
 from coname.messages.raft_pb2 import RaftSnapshot
+from coname.replication import raft_log
 from coname.replication.raft_arrivals import Arrivals
 from coname.replication.raft_folders import Folders
 from coname.replication.raft_log import KEPT_FOR_COPY, RaftLog, RaftLogSettings
@@ -213,6 +214,7 @@ class CopyTests(CopyCase):
         self.assertTrue(offered.called)
 
     async def test_one_that_takes_it_too_slowly_does_not_fill_the_leaders_disk(self) -> None:
+        self.patch(raft_log, "LEAST_FOR_COPY", 0)
         await self.start(0, 1)
         offered: list[Deferred[None]] = []
 
