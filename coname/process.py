@@ -51,6 +51,17 @@ def install_reactor(command: str = "coname") -> None:
         resets.watch(sys.modules["twisted.internet.reactor"])
     elif not isinstance(sys.modules["twisted.internet.reactor"], asyncioreactor.AsyncioSelectorReactor):
         raise SystemExit(WRONG_REACTOR.format(command=command))
+    _keep_loop_in_forks(sys.modules["twisted.internet.reactor"])
+
+
+def _keep_loop_in_forks(reactor: Any) -> None:
+    """Let the reactor's loop be the current one in a daemon, too.
+
+    From Python 3.12 on, asyncio forgets the current loop in a process that was forked. gRPC would make another one,
+    which nobody runs: its ports would be open, and never answer.
+    """
+    loop = reactor._asyncioEventloop  # it has no other name
+    os.register_at_fork(after_in_child=lambda: asyncio.set_event_loop(loop))
 
 
 def load_or_exit(load: Callable[[str], Settings], path: str) -> Settings:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import ssl
 import subprocess
 import sys
@@ -171,9 +172,11 @@ class Installed(SynchronousTestCase):
         for command in ("status", "prepare", "add", "promote", "remove", "client-config", "convert"):
             self.assertIn(f"Usage: coname cluster {command}", self.run_program("coname", "cluster", command, "--help"))
 
-    def test_the_keyserver_runs_and_serves_the_page(self) -> None:
+    def test_the_keyserver_serves_the_page_and_the_client_in_the_background(self) -> None:
         base = free_ports()
-        self.run_program("coname", "init", "served", "--realm", "example.com", "--base-port", str(base))
+        self.run_program(
+            "coname", "init", "served", "--realm=example.com", f"--base-port={base}", "--insecure-skip-email-proof"
+        )
         self.start("served/replica1/config.json")
         front = f"https://127.0.0.1:{base + list(PORTS).index('httpfront')}"
         trust = ssl.create_default_context(cafile=self.folder / "served" / "client" / "ca.pem")
@@ -183,15 +186,14 @@ class Installed(SynchronousTestCase):
         self.assertGreater(len(files), 2)
         for file in files:
             self.assertTrue(fetched(front + file, trust))
+        self.run_program(
+            "coname", "register", "a@example.com", "--key=ca=served/ca/ca.pem", "--config=served/client/config.json"
+        )
 
     def start(self, config: str) -> None:
-        """Run the installed keyserver until the test ends."""
-        command = [str(self.programs / "twistd"), "--nodaemon", "--pidfile=", "coname", "--config", config]
-        log = self.enterContext((self.folder / "twistd.log").open("wb"))
-        clean = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
-        process = subprocess.Popen(command, cwd=self.folder, env=clean, stdout=log, stderr=subprocess.STDOUT)
-        self.addCleanup(process.wait, 60)
-        self.addCleanup(process.terminate)
+        """Run the installed keyserver, as a daemon, until the test ends."""
+        self.run_program("twistd", "--pidfile=twistd.pid", "--logfile=twistd.log", "coname", f"--config={config}")
+        self.addCleanup(os.kill, int((self.folder / "twistd.pid").read_text()), signal.SIGTERM)
 
 
 def fetched(url: str, trust: ssl.SSLContext) -> str:

@@ -1,8 +1,10 @@
-"""How a process of twistd ends that could not start: the reason is its last line, whatever stopping has said."""
+"""A process of twistd: how one ends that could not start, with the reason as its last line, whatever stopping has said;
+and how one goes on that was forked."""
 
 from __future__ import annotations
 
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -56,3 +58,28 @@ class FailedStartTests(SynchronousTestCase):
         said = self.ends(0.1, "ValueError('whatever')")
         self.assertIn("ValueError: whatever", "".join(said))
         self.assertTrue(said[-1].endswith("the example could not start, for the reason above"), said[-1])
+
+
+FORKED = """
+import asyncio, os
+from coname.process import install_reactor
+
+os.register_at_fork(after_in_child=lambda: asyncio.set_event_loop(None))  # as asyncio itself does from Python 3.12 on
+install_reactor()
+loop = asyncio.get_event_loop()
+child = os.fork()
+if not child:
+    os._exit(0 if asyncio.get_event_loop() is loop else 1)
+_, status = os.waitpid(child, 0)
+raise SystemExit(os.waitstatus_to_exitcode(status))
+"""
+
+
+class ForkTests(SynchronousTestCase):
+    """twistd forks to go to the background, after the reactor was installed."""
+
+    def test_the_reactor_s_loop_stays_the_one_that_grpc_finds(self) -> None:
+        done = subprocess.run(
+            [sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
