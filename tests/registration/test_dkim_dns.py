@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
+from twisted.internet.protocol import DatagramProtocol
+from twisted.names import dns
 from twisted.names.error import ResolverError
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
@@ -112,6 +115,41 @@ class TextRecordsTests(DnsCase):
         for each in asked:
             await self.assertFailure(each, Unavailable)
         self.assertEqual(await self.look_up("a.example"), [])
+
+
+class Questions(DatagramProtocol):
+    """Answers nothing itself, and has somebody else answer."""
+
+    def __init__(self, elsewhere: DatagramProtocol) -> None:
+        self._elsewhere = elsewhere
+        self.heard = 0
+
+    def datagramReceived(self, data: bytes, addr: Any) -> None:
+        self.heard += 1
+        question = dns.Message()
+        question.fromStr(data)
+        answer = dns.Message(question.id, answer=1, recAv=1)
+        answer.queries = question.queries
+        name = question.queries[0].name.name
+        answer.answers = [dns.RRHeader(name, dns.TXT, payload=dns.Record_TXT(b"forged"))]
+        elsewhere: Any = self._elsewhere.transport
+        elsewhere.write(answer.toStr(), addr)
+
+
+class ForgedTests(TestCase):
+    async def test_answer_from_somebody_else(self) -> None:
+        """It even knows the question's number. Whoever guesses it need not be where the resolver is."""
+        from twisted.internet import reactor
+
+        listen: Any = reactor
+        elsewhere = DatagramProtocol()
+        resolver = Questions(elsewhere)
+        ports = [listen.listenUDP(0, each, interface="127.0.0.1") for each in (elsewhere, resolver)]
+        for port in ports:
+            self.addCleanup(port.stopListening)
+        look_up = TextRecords(reactor, lambda: [("127.0.0.1", ports[1].getHost().port)])
+        await self.assertFailure(Deferred.fromCoroutine(look_up("a.example")), Unavailable)
+        self.assertGreater(resolver.heard, 0)
 
 
 class CheckerTests(DnsCase):
