@@ -36,7 +36,7 @@ class Demonstration:
     """One run, in `folder`.
 
     :param screen: where it is shown.
-    :param replicas: how many a new realm has; one that is there already keeps its own.
+    :param replicas: how many a new realm has; 1: one that is there already keeps its own.
     """
 
     def __init__(self, folder: Path, screen: Console, replicas: int = 1) -> None:
@@ -55,11 +55,16 @@ class Demonstration:
     def run(self, once: bool) -> None:
         """Everything, up to the end or to Ctrl-C.
 
-        :raises Unavailable: a step failed; what it said was shown.
+        :raises Unavailable: a step failed; what it said was shown. Or the realm that is there has not as many replicas.
         """
         if not (self._folder / "replica1" / "config.json").exists():
             self._make_realm()
         keyservers = self._found()
+        if self._replicas > 1 and len(keyservers) != self._replicas:
+            raise Unavailable(
+                f"{self._folder} has a realm with another number of replicas, {len(keyservers)}: remove it, or choose "
+                "another folder with --folder"
+            )
         with self._running(keyservers):
             self._register()
             self._say(f"Looking {ADDRESS} up again, as anybody could")

@@ -23,3 +23,9 @@ class Demo(SynchronousTestCase):
         with socket.create_server(("127.0.0.1", port)):
             message = str(self.assertRaises(Unavailable, Demonstration(folder, Console(file=io.StringIO())).run, True))
         self.assertIn(f"port {port} already: is another demo running", message)
+
+    def test_a_folder_with_another_number_of_replicas_than_asked_for_is_named(self) -> None:
+        folder = new_folder(self) / "demo"
+        initialise(folder, InitOptions(realm="demo", base_port=free_ports()))
+        demonstration = Demonstration(folder, Console(file=io.StringIO()), replicas=3)
+        self.assertIn("another number of replicas, 1", str(self.assertRaises(Unavailable, demonstration.run, True)))

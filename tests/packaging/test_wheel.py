@@ -26,9 +26,9 @@ import pytest
 from twisted.trial.unittest import SynchronousTestCase
 
 from coname.client.cli import cli
-from coname.client.demonstration import free_ports
 from coname.configuration.options import PORTS
 from tests.docs.pages import ROOT
+from tests.ports import free_ports
 
 START_TRIES = 300
 """To reach a keyserver that was just started: a minute and more."""

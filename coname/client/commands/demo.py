@@ -39,7 +39,8 @@ def demo(folder: Path, replicas: int, once: bool) -> None:
 
     Exit status: 0 all was well, 4 something was not.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop the keyserver then, too
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # stop the keyserver then, too
+        signal.signal(ending, signal.default_int_handler)
     try:
         Demonstration(folder, Console(highlight=False), replicas).run(once)
     except ConameError as error:
