@@ -7,6 +7,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from twisted.trial.unittest import SynchronousTestCase
+
 from tests.needs import needs_node_modules
 
 PAGE = Path(__file__).parents[2] / "page"
@@ -55,3 +57,15 @@ class Bridge:
     def close(self) -> None:
         """End the process."""
         self._process.communicate(timeout=20)
+
+
+class BridgeCase(SynchronousTestCase):
+    """One bridge for all tests of a class."""
+
+    bridge: Bridge
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        needs_packages()
+        cls.bridge = Bridge()
+        cls.addClassCleanup(cls.bridge.close)

@@ -11,7 +11,6 @@ from google.protobuf.message import DecodeError, Message
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from nacl import bindings
-from twisted.trial.unittest import SynchronousTestCase
 
 from coname.core import addresses, signatures, times
 from coname.core.lookup import verify_lookup
@@ -22,7 +21,7 @@ from coname.messages import client_pb2, config_pb2
 from coname.messages.client_pb2 import LookupProof
 from coname.messages.config_pb2 import RealmConfig
 from tests.core.honest import ISSUED, Realm, key
-from tests.page.node import Bridge, Refused, needs_packages
+from tests.page.node import BridgeCase, Refused
 
 USERS = ("alice@wonder.land", "bob@wonder.land", "carol@wonder.land", "nobody@wonder.land", "mallory@wonder.land")
 REALMS = (Realm(), Realm(suite=VRF_2017), Realm(suite=RFC9381, tree_nonce=b"nonce"))
@@ -30,19 +29,7 @@ REALMS = (Realm(), Realm(suite=VRF_2017), Realm(suite=RFC9381, tree_nonce=b"nonc
 hypothesis = settings(derandomize=True, deadline=None, max_examples=200)
 
 
-class Comparison(SynchronousTestCase):
-    """One bridge for all of a class."""
-
-    bridge: Bridge
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        needs_packages()
-        cls.bridge = Bridge()
-        cls.addClassCleanup(cls.bridge.close)
-
-
-class Lookups(Comparison):
+class Lookups(BridgeCase):
     """Honest answers, and answers changed in every way that hypothesis finds."""
 
     def python(self, realm: RealmConfig, user: str, data: bytes, now: int) -> Any:
@@ -200,7 +187,7 @@ def _messages(inner: st.SearchStrategy[bytes]) -> st.SearchStrategy[bytes]:
 ENCODINGS = st.recursive(st.binary(max_size=6) | st.text(max_size=4).map(str.encode), _messages, max_leaves=8)
 
 
-class Encodings(Comparison):
+class Encodings(BridgeCase):
     """What protobuf reads in bytes, and writes of messages."""
 
     @settings(derandomize=True, deadline=None, max_examples=1500)
@@ -237,7 +224,7 @@ class Encodings(Comparison):
             self.assertEqual(json_format.ParseDict(read, config_pb2.RealmConfig()), config)
 
 
-class Addresses(Comparison):
+class Addresses(BridgeCase):
     """Canonical forms."""
 
     def compare(self, address: str) -> None:
@@ -274,7 +261,7 @@ class Addresses(Comparison):
             self.compare(f"alice@{domain}")
 
 
-class Signatures(Comparison):
+class Signatures(BridgeCase):
     """Good ones, and the strange ones that libraries disagree about."""
 
     def same(self, public: bytes, message: bytes, signature: bytes) -> bool:

@@ -4,30 +4,20 @@ from __future__ import annotations
 
 import os
 
-from twisted.trial.unittest import SynchronousTestCase
-
 from coname.client.composing import signed_update, sole_key_policy
 from coname.client.identity import Identity, decode, encode
 from coname.client.state import realm_name
 from coname.core.signatures import SigningKey
 from coname.messages.client_pb2 import Entry
 from tests.core.honest import Realm, key
-from tests.page.node import Bridge, Refused, needs_packages
+from tests.page.node import BridgeCase, Refused
 
 
 def identity(address: str = "alice@example.com", keys: tuple[SigningKey, ...] = (key("a"),)) -> Identity:
     return Identity(address, "testing-0011223344556677", keys)
 
 
-class Files(SynchronousTestCase):
-    bridge: Bridge
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        needs_packages()
-        cls.bridge = Bridge()
-        cls.addClassCleanup(cls.bridge.close)
-
+class Files(BridgeCase):
     def both_ways(self, given: Identity) -> None:
         saved = self.bridge.ask("read_identity", text=encode(given).decode())
         self.assertEqual((saved["address"], saved["realm"]), (given.address, given.realm))

@@ -10,13 +10,12 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pysequoia import Cert, Profile
-from twisted.trial.unittest import SynchronousTestCase
 
 from coname.client.openpgp import certificate
 from coname.core import openpgp_framing
 from coname.errors import InvalidRequest
 from tests.needs import needs
-from tests.page.node import Bridge, Refused, needs_packages
+from tests.page.node import BridgeCase, Refused
 
 
 def _packet(kind: int, body: bytes, old: bool) -> bytes:
@@ -38,15 +37,7 @@ AGE = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
 AGE_SECRET = "AGE-SECRET-KEY-1QQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQS6ZZCXW"
 
 
-class Case(SynchronousTestCase):
-    bridge: Bridge
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        needs_packages()
-        cls.bridge = Bridge()
-        cls.addClassCleanup(cls.bridge.close)
-
+class Case(BridgeCase):
     def prepared(self, name: str, value: bytes) -> bytes:
         return bytes.fromhex(self.bridge.ask("prepare", name=name, value=value.hex()))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.trial.unittest import SynchronousTestCase
 
 from coname.client import continuity
 from coname.client.continuity import Sighting
@@ -12,7 +11,7 @@ from coname.core import heads, times
 from coname.core.hashes import summary_hash
 from coname.core.types import EntryHash, Epoch, Index
 from coname.errors import ProofInvalid
-from tests.page.node import Bridge, Refused, needs_packages
+from tests.page.node import BridgeCase, Refused
 
 ADDRESS = "alice@wonder.land"
 
@@ -39,15 +38,7 @@ def head(epoch: int, issued: int = 0, variant: int = 0, before: bytes | None = N
     return heads.timestamped(made, times.timestamp(1_500_000_000 + issued))
 
 
-class Memory(SynchronousTestCase):
-    bridge: Bridge
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        needs_packages()
-        cls.bridge = Bridge()
-        cls.addClassCleanup(cls.bridge.close)
-
+class Memory(BridgeCase):
     def javascript(self, action: str, **arguments: object) -> object:
         try:
             return self.bridge.ask(action, **arguments)
