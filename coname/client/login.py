@@ -22,6 +22,12 @@ from coname.errors import LoginRefused, Misconfigured, RegistrationNeeded, Unrea
 from coname.messages.client_pb2 import EmailProof
 from coname.oidc.claims import nonce_for
 
+OTHER_WAYS = {
+    "dkim": "a mail (--dkim)",
+    "client_certificate": "a client certificate (client_tls in the configuration)",
+}
+"""How people prove an address where there is no login, by what servers call it."""
+
 LOGIN_SECONDS = 600.0
 """How long the login is waited for: the front gives it no longer either."""
 
@@ -113,5 +119,6 @@ def _with_login(offered: Sequence[Way], address: str) -> Way:
     for way in offered:
         if _PATH.fullmatch(way.get("login", "")):
             return way
-    kinds = ", ".join(sorted({printable(way.get("kind", "?")) for way in offered})) or "nothing"
-    raise RegistrationNeeded(f"there is no login for {address}; the realm takes: {kinds}")
+    kinds = sorted({printable(way.get("kind", "?")) for way in offered})
+    taken = ", ".join(OTHER_WAYS.get(kind, kind) for kind in kinds) or "nothing"
+    raise RegistrationNeeded(f"there is no login for {address}; the realm takes: {taken}")

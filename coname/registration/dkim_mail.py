@@ -90,7 +90,7 @@ def parse(data: bytes) -> Mail:
     :raises RegistrationRefused: it is none, or is too large.
     """
     if len(data) > MAIL_BYTES:
-        raise RegistrationRefused(f"the mail has {len(data)} bytes; at most {MAIL_BYTES} are looked at")
+        raise RegistrationRefused(f"the mail is too large: at most {MAIL_BYTES} bytes are looked at")
     if b"\0" in data:
         raise RegistrationRefused("the mail holds a zero byte")
     # Mail programs that save it in a file put a line before it.

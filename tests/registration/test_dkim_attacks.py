@@ -101,7 +101,7 @@ class FieldTests(DkimCase):
         self.refuse(mails.signed(mails.mail(mails.fields(From="älice@example.com"))), "other characters than printable")
 
     def test_huge_mail(self) -> None:
-        self.refuse(mails.signed() + b"x" * dkim_mail.MAIL_BYTES, f"at most {dkim_mail.MAIL_BYTES} are looked at")
+        self.refuse(mails.signed() + b"x" * dkim_mail.MAIL_BYTES, f"at most {dkim_mail.MAIL_BYTES} bytes are looked at")
 
     def test_very_many_fields(self) -> None:
         self.refuse(b"X: y\r\n" * dkim_mail.FIELDS + mails.signed(), f"more than {dkim_mail.FIELDS} fields")

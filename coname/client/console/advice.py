@@ -46,6 +46,8 @@ def advice(error: errors.ConameError, stored: bool = False, pending: bool = Fals
         )
     if isinstance(error, errors.QuorumUnmet) and not pending:
         return "Whoever has not signed is behind, or stopped. Try again in a while, and ask those that are named."
+    if pending and isinstance(error, errors.RegistrationRefused):
+        return "The signing key and the entry are kept: given again, the command goes on with them."
     if pending and isinstance(error, errors.Refused | errors.InvalidRequest | errors.NotFound):
         return (
             "The update is kept, as the server may still bring it into force: give the same command again, or another "
