@@ -109,7 +109,7 @@ def _check(replicas: Sequence[_Replica], findings: Findings) -> None:
         findings.mistake("the configurations are of different realms")
     there = {replica.message.replica_id for replica in replicas}
     missing = [
-        f"{one.id:x}"
+        f"{one.id:016x}"
         for replica in replicas[:1]
         for one in replica.message.keyserver_config.initial_replicas
         if one.id not in there

@@ -92,7 +92,7 @@ def keys_of(replica: Replica) -> dict[int, bytes]:
     try:
         return {signer: key.ed25519 for signer, key in replica_policy([replica]).public_keys.items()}
     except Misconfigured as error:
-        raise InvalidRequest(f"replica {replica.id:x} has a key twice, or two keys of one id") from error
+        raise InvalidRequest(f"replica {replica.id:016x} has a key twice, or two keys of one id") from error
 
 
 def find(records: Iterable[ReplicaRecord], replica: int) -> ReplicaRecord | None:
@@ -141,12 +141,14 @@ def _add(records: list[ReplicaRecord], replica: Replica, role: ReplicaRole) -> b
         records.append(ReplicaRecord(replica=replica, role=role))
         return True
     if known.replica != replica:
-        raise Refused(f"replica {replica.id:x} is there already, with other keys or another address; remove it first")
+        raise Refused(
+            f"replica {replica.id:016x} is there already, with other keys or another address; remove it first"
+        )
     if known.role == LEAVING:
-        raise Refused(f"replica {replica.id:x} is on its way out; add it again when it has gone")
+        raise Refused(f"replica {replica.id:016x} is on its way out; add it again when it has gone")
     if known.role in (VOTER, ENTERING):
         if role == LEARNER:
-            raise Refused(f"replica {replica.id:x} signs already; remove it first, and add it as a learner then")
+            raise Refused(f"replica {replica.id:016x} signs already; remove it first, and add it as a learner then")
         return False
     changed = known.role != role
     known.role = role
@@ -170,13 +172,13 @@ def _check_distinct(replica: Replica, others: Sequence[Replica]) -> None:
     known = set(taken.values())
     for signer, key in keys_of(replica).items():
         if signer in taken or key in known:
-            raise Refused(f"the key of replica {replica.id:x}, or the id {signer:x} of it, is another replica's")
+            raise Refused(f"the key of replica {replica.id:016x}, or the id {signer:016x} of it, is another replica's")
 
 
 def _promote(records: list[ReplicaRecord], replica: int) -> bool:
     known = find(records, replica)
     if known is None:
-        raise Refused(f"there is no replica {replica:x}")
+        raise Refused(f"there is no replica {replica:016x}")
     if known.role in (VOTER, ENTERING):
         return False
     _check_alone(records)
@@ -193,7 +195,7 @@ def _remove(records: list[ReplicaRecord], replica: int) -> bool:
         return True
     _check_alone(records)
     if sum(record.role == VOTER for record in records) == 1:
-        raise Refused(f"replica {replica:x} is the only one that signs: nobody would ratify anything any more")
+        raise Refused(f"replica {replica:016x} is the only one that signs: nobody would ratify anything any more")
     known.role = LEAVING
     return True
 
@@ -202,7 +204,7 @@ def _check_alone(records: Iterable[ReplicaRecord]) -> None:
     other = changing(records)
     if other is not None:
         how = "entering" if other.role == ENTERING else "leaving"
-        raise Refused(f"replica {other.replica.id:x} is {how} still; one change at a time")
+        raise Refused(f"replica {other.replica.id:016x} is {how} still; one change at a time")
 
 
 def announce(state: ReplicaState, epoch: Epoch) -> AuthorizationPolicy | None:

@@ -36,12 +36,12 @@ def replica_id(text: str, status: ClusterStatus) -> int:
 
 
 def one_of(ids: Sequence[int], text: str, what: str) -> int:
-    """The one of `ids` that is meant, as in `replica_id`.
+    """The one of `ids` that is meant, as in `replica_id`; a whole id also without zeros at its beginning, as in logs.
 
     :param what: what they are the ids of.
     :raises UsageMistake: it is none, or of several.
     """
-    exact = [one for one in ids if text in (f"{one:016x}", str(one))]
+    exact = [one for one in ids if text.lower() in (f"{one:016x}", f"{one:x}", str(one))]
     found = exact or [one for one in ids if len(text) >= 4 and f"{one:016x}".startswith(text.lower())]
     if len(found) == 1:
         return found[0]
