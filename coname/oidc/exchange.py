@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from twisted.internet.defer import DeferredSemaphore
 from twisted.logger import Logger
 
 from coname.core.text import quoted
@@ -20,6 +21,10 @@ from coname.oidc.vouching import with_address
 
 EXCHANGES = 64
 """Codes that are being exchanged at once; each holds a connection for up to some seconds."""
+
+MOST_WAITING = 512
+"""Codes that wait for their turn, first come, first served: whoever brings junk without end makes others wait for the
+time that the provider needs to refuse it, and keeps nobody out."""
 
 
 class Told(NamedTuple):
@@ -48,7 +53,7 @@ class Exchange:
         self._redirect_uri = redirect_uri
         self._voucher_key = voucher_key
         self._now = now
-        self._exchanging = 0
+        self._turns = DeferredSemaphore(EXCHANGES)
 
     async def redeem(self, provider: Provider, metadata: Metadata, code: str, verifier: str) -> Told:
         """The ID token for `code`, checked in full but for its nonce.
@@ -57,13 +62,13 @@ class Exchange:
         :raises LoginRefused: there is none. :raises RegistrationRefused: it is not in order.
         :raises Unavailable: the provider does not answer as it should; `Overloaded`: too many are waiting for it.
         """
-        if self._exchanging >= EXCHANGES:
+        if len(self._turns.waiting) >= MOST_WAITING:
             raise Overloaded("too many people are logging in at this moment; try again in a few seconds")
-        self._exchanging += 1
+        await self._turns.acquire()
         try:
             return await self._redeem(provider, metadata, code, verifier)
         finally:
-            self._exchanging -= 1
+            self._turns.release()
 
     async def _redeem(self, provider: Provider, metadata: Metadata, code: str, verifier: str) -> Told:
         fields, headers = _credentials(provider, metadata)
