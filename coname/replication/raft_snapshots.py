@@ -1,8 +1,9 @@
 """Copies of the state's database for replicas that are too far behind, or new: who sends, who receives, who installs.
 
 The leader makes a copy, sends it by the network's transfers, and then the core's message; it keeps the log from the
-copy's index on for as long as that takes. The receiver makes a database of it beside its own, and, when its core says
-so, asks its owner to begin anew with that one (`coname.replication.raft_folders`).
+copy's index on for as long as that takes, and then from where the receiver is until it has caught up. The receiver
+makes a database of it beside its own, and, when its core says so, asks its owner to begin anew with that one
+(`coname.replication.raft_folders`).
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ long as that lasts."""
 
 STALLED_SECONDS = 60.0
 """Without a connection, or anything being read, a transfer is given up, so that the log need not be kept for it."""
+
+CATCH_UP_SECONDS = 60.0
+"""For so long the log is kept for who has a copy: it begins anew with that, and then takes what came meanwhile."""
 
 LEADER_SECONDS = 3.0
 LEADER_LOOKS = 15
@@ -109,6 +113,7 @@ class DatabaseSnapshots(NoSnapshots):
         self._sending: dict[int, Deferred[None]] = {}
         self._retry_seconds = retry_seconds
         self._retries: dict[int, Backoff] = {}
+        self._catching_up: dict[int, tuple[int, float]] = {}  # peer: its copy's index, and until when it has time
         self._installing = False
         self._forgetting: IDelayedCall | None = None
 
@@ -133,15 +138,28 @@ class DatabaseSnapshots(NoSnapshots):
     def leading(self, leading: bool) -> None:
         """Whether this replica leads; if not, its copies are of no use to anybody."""
         if not leading:
+            self._catching_up.clear()
             self._stop_sending()
 
     def needed_from(self, applied: int) -> int:
-        """See `NoSnapshots`: what follows a copy that is being sent must be there when it has arrived."""
-        index = self._copies.index
-        return applied if index is None else min(index, applied)
+        """See `NoSnapshots`: what follows a copy must be there when it has arrived."""
+        sending = self._copies.index
+        needed = [applied if sending is None else sending, *map(self._needed_by, list(self._catching_up))]
+        return min(applied, *needed)
+
+    def _needed_by(self, peer: int) -> int:
+        """The entries after this one are needed by a peer that has got a copy."""
+        index, until = self._catching_up[peer]
+        progress = self._driver.core.peers.get(peer)
+        log = self._driver.core.log
+        if progress is None or self._clock.seconds() > until or progress.match >= log.committed:
+            del self._catching_up[peer]
+            return log.last_index
+        return max(index, progress.match)
 
     def take_too_long(self) -> None:
         """See `NoSnapshots`. A copy that is still being made costs nobody anything by itself."""
+        self._catching_up.clear()
         if self._copies.index:
             self._log.warn("A copy of the database takes too long to send: the log would outgrow its bound")
             self._stop_sending()
@@ -175,6 +193,7 @@ class DatabaseSnapshots(NoSnapshots):
         """The copy's index; 0 if it did not get there."""
         try:
             index = await self._send_copy(peer)
+            self._catching_up[peer] = index, self._clock.seconds() + CATCH_UP_SECONDS
         except (ConameError, OSError) as error:
             self._log.warn("Replica {peer:x} did not get a copy of the database: {error}", peer=peer, error=error)
             return 0

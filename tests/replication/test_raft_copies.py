@@ -163,6 +163,23 @@ class CopyTests(CopyCase):
         await until(lambda: not (self.folders(place).outgoing / "copy").exists(), "the copy is gone")
         await until(lambda: self.begin(place) > 45, "the log is compacted again")
 
+    async def test_who_begins_anew_with_a_copy_finds_what_came_meanwhile(self) -> None:
+        offers: list[int] = []
+        carry = TableNetwork.carry
+
+        async def counting(own: TableNetwork, other: TableNetwork, transfer: int, reader: ITransferReader) -> None:
+            offers.append(transfer)
+            await carry(own, other, transfer, reader)
+
+        self.patch(TableNetwork, "carry", counting)
+        await self.behind()
+        await until(lambda: self.begun_anew == [2], "it is to begin anew")
+        lead = next(place for place in (0, 1) if self.logs[place].leading)
+        await self.propose(lead, 40)
+        await self.again()
+        await until(lambda: self.machines[2].applied >= self.machines[lead].applied, "it has caught up")
+        self.assertEqual(len(offers), 1)
+
     async def test_a_copy_that_cannot_be_made_is_tried_again(self) -> None:
         for machine in self.machines.values():
             machine.fails = True
