@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from coname.messages.stored_pb2 import ENTERING, LEAVING, VOTER
+from coname.replication.raft import Role
 from tests.replication.raft.invariants import Violation
 from tests.simulation.disks import Disks
 from tests.simulation.host import Host
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 CALM_SECONDS = 1.5
 """Before a machine is put back: the others have heard what it said last, and written it down."""
+
+ALMOST = 5
+"""Entries that may be on their way to the leader's knowledge."""
 
 RECOGNISED_SECONDS = 6.0
 """Two elections: others may have to find a leader first."""
@@ -43,7 +47,7 @@ class Restoring:
         operator.held = True
         await operator.until(lambda: not operator.under_way)
         await self._calm()
-        if self._may_be_lost(host):
+        if self._is_heard() and self._may_be_lost(host):
             await self._put_back(host, backup)
         operator.held = False
 
@@ -51,7 +55,17 @@ class Restoring:
         simulation, operator = self._simulation, self._simulation.operator
         simulation.faults.pause()
         await operator.until(lambda: all(host.ready for host in simulation.hosts.values() if not host.retired))
+        await operator.until(self._is_heard)
         await operator.pause(CALM_SECONDS)
+
+    def _is_heard(self) -> bool:
+        """Whether the leader has heard from all members, so that it can remind each of what it said last. One that was
+        cut off may have said it to others only."""
+        for host in self._simulation.running:
+            if host.core.role is Role.LEADER:
+                almost = host.core.log.committed - ALMOST
+                return all(progress.match >= almost for progress in host.core.peers.values())
+        return False
 
     def _may_be_lost(self, host: Host) -> bool:
         """Whether it may be lost: the others are enough without it."""
