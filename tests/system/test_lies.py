@@ -68,7 +68,7 @@ class LiesTests(TestCase):
         self.server = LogServer(self.keyserver, tls)
         policy = MessageToDict(self.keyserver.policy, preserving_proto_field_name=True)
         client = json.loads(self.realm.client_config.read_text())
-        client["realms"][0]["verification_policy"] = policy
+        client["realms"][0]["verification_policy"] = client["realms"][0]["keyserver_auth"] = policy
         self.realm.client_config.write_text(json.dumps(client))
         self.policy = policy
 

@@ -189,7 +189,7 @@ class CertificateTests(ProofCase):
     async def test_nothing_shown(self) -> None:
         refused = await self.register()
         self.assertEqual(refused.returncode, 5)
-        self.assertIn("the realm takes: client_certificate", refused.stderr)
+        self.assertIn("the realm takes: a client certificate (client_tls in the configuration)", refused.stderr)
 
     async def test_revoked_while_the_server_runs(self) -> None:
         self.show_certificate()
