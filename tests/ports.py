@@ -1,7 +1,8 @@
 """Ports for the processes that tests start.
 
-Nobody can hold a port for a process that is still to start, or was killed and will start again. So the runs are drawn
-at random, those of two test workers never overlap, and all lie below the demo's and the system's own choice.
+Nobody can hold a port for a process that is still to start, or was killed and will start again. So the runs are given
+out in turn, from an order drawn at random; those of two test workers never overlap, and all lie below the demo's and the
+the system's own choice.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import os
 import random
 import socket
+from collections import deque
+from functools import cache
 
 RUN = 60
 """How many in a row: six replicas' worth."""
@@ -19,17 +22,26 @@ WORKERS = 8
 
 
 def free_ports() -> int:
-    """The first of `RUN` free ports in a row.
+    """The first of `RUN` free ports in a row: not those that were given out last, whose owners may still have to start.
 
     :raises AssertionError: there is no such run.
     """
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    runs = list(RANGE[worker % WORKERS :: WORKERS])
-    random.SystemRandom().shuffle(runs)
-    for first in runs:
+    runs = _runs()
+    for _ in range(len(runs)):
+        first = runs[0]
+        runs.rotate(-1)
         if all(map(_is_free, range(first, first + RUN))):
             return first
     raise AssertionError(f"no {RUN} free ports in a row from {RANGE.start} to {RANGE.stop}")
+
+
+@cache
+def _runs() -> deque[int]:
+    """This worker's, the next one first."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    runs = list(RANGE[worker % WORKERS :: WORKERS])
+    random.SystemRandom().shuffle(runs)
+    return deque(runs)
 
 
 def _is_free(port: int) -> bool:
