@@ -1,7 +1,7 @@
 """Ports for the processes that tests start.
 
 Nobody can hold a port for a process that is still to start, or was killed and will start again. So the runs are given
-out in turn, from an order drawn at random; those of two test workers never overlap, and all lie below the demo's and the
+out in turn, from an order drawn at random; those of two test workers never overlap, and all lie below the demo's and
 the system's own choice.
 """
 
