@@ -17,7 +17,7 @@ from google.protobuf.json_format import MessageToDict
 
 from coname.configuration import certificates, documents, listen
 from coname.configuration.blueprint import DATABASE, TLS_KEY_FILE, VERIFIER_KEY_FILE
-from coname.configuration.enrolment import REQUEST_FILE, check_format, read_request, to_json
+from coname.configuration.enrolment import REQUEST_FILE, check_format, read_request
 from coname.configuration.findings import Findings
 from coname.configuration.keys import create, read_signing_key, read_tls_key
 from coname.configuration.parse import fill
@@ -50,7 +50,9 @@ _FROM_REPLY = {
 
 def write_reply(config: pb.VerifierConfig) -> bytes:
     """What the provider sends back: a configuration without paths."""
-    return to_json({"format": REPLY_FORMAT, "config": MessageToDict(config, preserving_proto_field_name=True)})
+    return documents.to_json(
+        {"format": REPLY_FORMAT, "config": MessageToDict(config, preserving_proto_field_name=True)}
+    )
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def accept(
     if found := differences(config, request):
         confirm(found)
     config.metrics_addr = metrics_addr
-    create(path, to_json(MessageToDict(config, preserving_proto_field_name=True)), secret=False)
+    create(path, documents.to_json(MessageToDict(config, preserving_proto_field_name=True)), secret=False)
     return Accepted(path, config, renewed=False)
 
 
@@ -143,7 +145,7 @@ def _renew(path: Path, config: pb.VerifierConfig, new_authority: bool) -> Accept
     current.tls.certificates[0].certificate[:] = config.tls.certificates[0].certificate
     current.tls.root_cas[:] = config.tls.root_cas
     document["tls"] = MessageToDict(current.tls, preserving_proto_field_name=True)
-    replace_files({path: to_json(document)})
+    replace_files({path: documents.to_json(document)})
     return Accepted(path, current, renewed=True, old_authorities=old)
 
 

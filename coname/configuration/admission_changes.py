@@ -13,7 +13,6 @@ once, each with a backup, and what stands there already is not touched.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -169,9 +168,4 @@ def apply(wanted: list[Change]) -> list[Path]:
                 )
             place = place[step]
         place[last] = change.value
-    return replace_files(
-        {
-            path: json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
-            for path, document in contents.items()
-        }
-    )
+    return replace_files({path: documents.to_json(document) for path, document in contents.items()})

@@ -7,7 +7,6 @@ the new one.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -151,4 +150,4 @@ def _tls(certificate: Any, issuer: Authority, key: Path) -> dict[str, Any]:
 def _changed(document: dict[str, Any], tls: dict[str, Any]) -> bytes:
     """`document` with another raft_tls, at the place where it was."""
     name = "raftTls" if "raftTls" in document else "raft_tls"
-    return json.dumps(document | {name: tls}, indent=2, ensure_ascii=False).encode() + b"\n"
+    return documents.to_json(document | {name: tls})

@@ -6,7 +6,6 @@ wrote it. The old file is kept, and the new one is checked as whoever reads it w
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +98,7 @@ def write(file: ClientFile, position: int, after: RealmConfig) -> Path | None:
         raise Misconfigured([f"{file.path}: what was found cannot be written into it; change it by hand"])
     if file.path.read_bytes() != file.data:
         raise Misconfigured([f"{file.path} was changed in the meantime; nothing was written"])
-    (backup,) = replace_files({file.path: json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"})
+    (backup,) = replace_files({file.path: documents.to_json(document)})
     return backup
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf.json_format import MessageToDict
@@ -23,8 +22,7 @@ DESCRIPTION_FILE = "replica.json"
 def describe(realm: str, replica: pb.Replica) -> bytes:
     """Who a replica is, as a file. No secret."""
     described = MessageToDict(replica, preserving_proto_field_name=True)
-    document = {"format": DESCRIPTION_FORMAT, "realm": realm, "replica": described}
-    return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
+    return documents.to_json({"format": DESCRIPTION_FORMAT, "realm": realm, "replica": described})
 
 
 def read_description(path: Path) -> tuple[str, pb.Replica]:
@@ -44,8 +42,8 @@ def read_description(path: Path) -> tuple[str, pb.Replica]:
     fill(replica, document.get("replica"), findings.at("replica"))
     if not replica.id or not replica.public_keys or not replica.raft_addr:
         findings.at("replica").mistake("id, public_keys and raft_addr are expected")
-    elif listen.check(replica.raft_addr, findings.at("replica").at("raft_addr")) is None:
-        pass
+    else:
+        listen.check(replica.raft_addr, findings.at("replica").at("raft_addr"))
     findings.raise_mistakes()
     return str(document.get("realm") or ""), replica
 

@@ -1,4 +1,4 @@
-"""A configuration file as plain dictionaries: JSON, or TOML where the name ends in ``.toml``.
+"""A configuration file as plain dictionaries: JSON, or TOML where the name ends in ``.toml``; written, always JSON.
 
 Whatever is in the file, the only exception is `coname.errors.Misconfigured`, and it names line and column. A key that
 stands twice in one JSON object is a mistake: which of the two counts would depend on the program that reads it.
@@ -54,6 +54,11 @@ def parse(data: bytes, *, toml: bool, name: str) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise Misconfigured([f'{name}: one object is expected, {{"field": value, …}}'])
     return document
+
+
+def to_json(document: dict[str, Any]) -> bytes:
+    """`document` for people to read."""
+    return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

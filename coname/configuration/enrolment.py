@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +81,9 @@ def enroll(target: Path, realm: str, keyserver_addr: str = "") -> tuple[NewFile,
     files = (
         NewFile(VERIFIER_KEY_FILE, signing.secret, "signs what it has verified", secret=True),
         NewFile(TLS_KEY_FILE, authority.key_pem(tls), "its key for TLS", secret=True),
-        NewFile(REQUEST_FILE, to_json(_request(realm, keyserver_addr, signing, tls)), "to be sent to the provider"),
+        NewFile(
+            REQUEST_FILE, documents.to_json(_request(realm, keyserver_addr, signing, tls)), "to be sent to the provider"
+        ),
     )
     folder.write(target, files)
     return tuple(NewFile(file.path, b"", file.purpose, file.secret) for file in files)
@@ -151,8 +152,3 @@ def check_format(document: dict[str, Any], expected: str, path: Path) -> None:
     """:raises Misconfigured: `document`, from the file `path`, is of another format."""
     if document.get("format") != expected:
         raise Misconfigured([f"{path}: not a {expected!r}, but {quoted(str(document.get('format')))}"])
-
-
-def to_json(document: dict[str, Any]) -> bytes:
-    """`document` for people to read."""
-    return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"

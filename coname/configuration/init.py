@@ -10,7 +10,6 @@ The folder is made whole or not at all, and nothing is overwritten (`coname.conf
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from google.protobuf.json_format import MessageToDict
 
-from coname.configuration import authority, blueprint, certificates, folder
+from coname.configuration import authority, blueprint, certificates, documents, folder
 from coname.configuration.authority import Authority
 from coname.configuration.blueprint import Blueprint
 from coname.configuration.folder import NewFile
@@ -148,8 +147,7 @@ def _tls_key(place: str, credential: Credential) -> NewFile:
 
 def _json(message: Message) -> bytes:
     """`message` as the original writes it: original names, in the order of the fields, for people to read."""
-    document = MessageToDict(message, preserving_proto_field_name=True)
-    return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
+    return documents.to_json(MessageToDict(message, preserving_proto_field_name=True))
 
 
 def _notes(options: InitOptions) -> Iterator[str]:

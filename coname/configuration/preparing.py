@@ -10,9 +10,8 @@ replicas have in common is copied as it stands: `initial_replicas` stay those of
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
@@ -97,7 +96,11 @@ def prepare(target: Path, wanted: NewReplica, now: datetime) -> Prepared:
     credential = issuer.issue(authority.replica_name(key.key_id), list(dict.fromkeys([wanted.host, *LOCAL_HOSTS])), now)
     replica, config = _configure(message, wanted, key, credential)
     files = [
-        NewFile(CONFIG_FILE, _json(_document(config)), "the replica's configuration"),
+        NewFile(
+            CONFIG_FILE,
+            documents.to_json(MessageToDict(config, preserving_proto_field_name=True)),
+            "the replica's configuration",
+        ),
         NewFile(DESCRIPTION_FILE, describe(config.keyserver_config.realm, replica), "for `coname cluster add`"),
         NewFile(blueprint.SIGNING_KEY_FILE, key.secret, "signs epoch heads", secret=True),
         NewFile(blueprint.VRF_FILE, own_secret, "gives users their indices: the realm's", secret=True),
@@ -191,12 +194,3 @@ def _read_secret(path: Path, findings: Findings) -> bytes:
     except OSError as error:
         findings.mistake(f"{path}: {error.strerror}; the realm's VRF secret is expected beside the configuration")
         return b""
-
-
-def _document(message: Any) -> dict[str, Any]:
-    found: dict[str, Any] = MessageToDict(message, preserving_proto_field_name=True)
-    return found
-
-
-def _json(document: dict[str, Any]) -> bytes:
-    return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
