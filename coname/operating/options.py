@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -23,8 +21,6 @@ config_option = click.option(
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 wait_option = click.option("--no-wait", is_flag=True, help="Do not wait until it is done: it goes on by itself.")
-
-_HEXADECIMAL = re.compile(r"[0-9a-f]{16}")
 
 
 def replica_id(text: str, status: ClusterStatus) -> int:
@@ -48,8 +44,3 @@ def one_of(ids: Sequence[int], text: str, what: str) -> int:
     known = ", ".join(f"{one:016x}" for one in ids)
     wrong = "begins several ids" if found else f"is no {what}"
     raise UsageMistake(f"{text!r} {wrong}; there are {known}")
-
-
-def whole_id(text: str) -> Any:
-    """The id, if it is a whole one; else None."""
-    return int(text, 16) if _HEXADECIMAL.fullmatch(text) else None
