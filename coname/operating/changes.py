@@ -44,18 +44,10 @@ def add(description: Path, learner: bool, no_wait: bool, config: Path, as_json: 
             raise UsageMistake(f"{description} is for the realm {realm!r}; this is {status.realm!r}")
         return replica.id, ReplicaChange(add=replica, learner=learner)
 
-    def done(status: ClusterStatus, wanted: int) -> bool:
-        member = member_of(status, wanted)
-        return member is not None and (
-            (member.role == LEARNER and member.in_log and member.behind <= 0 and member.connected)
-            if learner
-            else (member.role == VOTER and member.votes)
-        )
-
     report = Report("cluster add", as_json)
     with report.errors():
         realm, replica = read_description(description)
-        _change(report, config, change, done, no_wait)
+        _change(report, config, change, _learns if learner else _signs, no_wait)
 
 
 @click.command()
@@ -70,13 +62,9 @@ def promote(replica: str, no_wait: bool, config: Path, as_json: bool) -> None:
         wanted = replica_id(replica, status)
         return wanted, ReplicaChange(promote=wanted)
 
-    def done(status: ClusterStatus, wanted: int) -> bool:
-        member = member_of(status, wanted)
-        return member is not None and member.role == VOTER and member.votes
-
     report = Report("cluster promote", as_json)
     with report.errors():
-        _change(report, config, change, done, no_wait)
+        _change(report, config, change, _signs, no_wait)
 
 
 @click.command()
@@ -97,7 +85,23 @@ def remove(replica: str, no_wait: bool, config: Path, as_json: bool) -> None:
 
     report = Report("cluster remove", as_json)
     with report.errors():
-        _change(report, config, change, lambda status, wanted: member_of(status, wanted) is None, no_wait)
+        _change(report, config, change, _is_gone, no_wait)
+
+
+def _learns(status: ClusterStatus, replica: int) -> bool:
+    member = member_of(status, replica)
+    if member is None or member.role != LEARNER:
+        return False
+    return member.in_log and member.connected and member.behind <= 0
+
+
+def _signs(status: ClusterStatus, replica: int) -> bool:
+    member = member_of(status, replica)
+    return member is not None and member.role == VOTER and member.votes
+
+
+def _is_gone(status: ClusterStatus, replica: int) -> bool:
+    return member_of(status, replica) is None
 
 
 Done = Callable[[ClusterStatus, int], bool]
