@@ -43,7 +43,9 @@ class OwnSteps:
                 self._verifiers.check_replica(membership.keys_of(change.add))
             except (InvalidRequest, Refused) as error:
                 return fail(error)
-        return self._time_limit.watch(Deferred.fromCoroutine(self._commit(change)))
+        step = KeyserverStep(UID=new_uid(), replica_change=change)
+        applied = self._proposer.until(step, self._waiting.wait(step.UID))
+        return self._time_limit.watch(Deferred.fromCoroutine(applied))
 
     def perform(self, effect: Effect) -> None:
         """Tell whoever waits for it, if it is an effect of a change."""
@@ -55,12 +57,3 @@ class OwnSteps:
     def fail_all(self, error: ConameError) -> None:
         """Nothing will be applied any more."""
         self._waiting.fail_all(error)
-
-    async def _commit(self, change: ReplicaChange) -> None:
-        step = KeyserverStep(UID=new_uid(), replica_change=change)
-        applied = self._waiting.wait(step.UID)
-        self._proposer.want(step)
-        try:
-            await applied
-        finally:
-            self._proposer.forget(step.UID)

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from typing import TypeVar
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -26,6 +28,8 @@ MAX_ENTRY_BYTES = 512 * 1024
 
 MOST_DOUBLINGS = 4
 """Of the time until a step is proposed again: from five seconds, as `coname init` has it, to a minute and a third."""
+
+Result = TypeVar("Result")
 
 _STEPS_TAG = b"\x0a"  # LogEntry.steps
 
@@ -68,6 +72,14 @@ class Proposer:
         self._enqueue(encoded)
         if len(first) == 1:
             self._again.reevaluate()
+
+    async def until(self, step: KeyserverStep, applied: Deferred[Result]) -> Result:
+        """What `applied` comes to; until then, `step` is wanted."""
+        self.want(step)
+        try:
+            return await applied
+        finally:
+            self.forget(step.UID)
 
     def forget(self, uid: int) -> None:
         """The step took effect, or nobody waits for it any more."""

@@ -208,12 +208,7 @@ class Replica:
 
     async def _commit(self, admitted: Admitted) -> Epoch:
         step = KeyserverStep(UID=new_uid(), update=admitted.update)
-        applied = self._updates.wait(step.UID)
-        self._proposer.want(step)
-        try:
-            epoch = await applied
-        finally:
-            self._proposer.forget(step.UID)
+        epoch = await self._proposer.until(step, self._updates.wait(step.UID))
         if admitted.registers:
             log_registration(self._log, step.update, epoch)
         return epoch
