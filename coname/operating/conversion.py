@@ -8,10 +8,9 @@ after that, then or at the next start.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from coname.assembly import make_parts
 from coname.config import ReplicaSettings, load_replica
@@ -25,8 +24,7 @@ from coname.replication.raft_store import RaftStore, begin_at
 from coname.replication.single import read, retire
 from coname.storage.files import remove_folder
 from coname.storage.leveldb import LevelDBStore
-
-Result = TypeVar("Result")
+from coname.storage.tree import complete
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ def _apply_rest(settings: ReplicaSettings, store: LevelDBStore) -> int:
     machine = make_parts(settings, store, _NoReactor()).machine
     index = tables.read_state(store).applied_index
     for entry in list(read(store, index)):
-        applied = _finished(machine.apply(entry))
+        applied = complete(machine.apply(entry))
         store.write(applied.writes, False)
         index = entry.index
     store.write([], True)
@@ -101,16 +99,6 @@ def _make_log(settings: ReplicaSettings, index: int) -> None:
     sync_folder(new)
     new.rename(final)
     sync_folder(final.parent)
-
-
-def _finished(work: Generator[None, None, Result]) -> Result:
-    """What a computation in slices comes to."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            result: Result = end.value
-            return result
 
 
 class _NoReactor:

@@ -17,7 +17,7 @@ How nodes are stored: `coname.storage.tree_nodes`. How a version is built: `cona
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from coname.core.proofs import TreeProofParts
 from coname.core.types import EntryHash
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 __all__ = ["EMPTY", "MerkleTree", "NodeRef", "Updated", "complete"]
 
+Result = TypeVar("Result")
+
 _BITS = [tuple(byte >> shift & 1 for shift in range(7, -1, -1)) for byte in range(256)]
 _bits = _BITS.__getitem__
 
@@ -62,14 +64,14 @@ class Updated(NamedTuple):
     refs: list[bytes]
 
 
-def complete(steps: Generator[None, None, Updated]) -> Updated:
-    """Do all of an update at once."""
+def complete(steps: Generator[None, None, Result]) -> Result:
+    """Do all of a work that can be cut into pieces at once."""
     while True:
         try:
             next(steps)
         except StopIteration as stop:
-            updated: Updated = stop.value
-            return updated
+            result: Result = stop.value
+            return result
 
 
 class MerkleTree:
