@@ -1,7 +1,7 @@
 """OpenID Connect, as a relying party: who a provider says that somebody is.
 
-Pure: `keys`, `tokens`, `claims`, `metadata`, `freshness`, `urls`, `sealing`. With the network: `fetching` asks,
-`cached` remembers, `provider` brings both together, and `login` leads a browser to the provider and back.
+Pure: `keys`, `tokens`, `claims`, `metadata`, `freshness`, `urls`, `sealing`, `underway`. With the network: `fetching`
+asks, `cached` remembers, `provider` brings both together, and `login` leads a browser to the provider and back.
 
 Rules that this room keeps:
 

@@ -22,7 +22,7 @@ from coname.oidc.claims import login_code
 from coname.protocols.responses import Response
 
 if TYPE_CHECKING:
-    from coname.oidc.login import Arrival, Loopback, Purpose
+    from coname.oidc.underway import Arrival, Loopback, Purpose
     from coname.protocols.http_exchange import Exchange
     from coname.protocols.http_service import Routes
 

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred
 
 from coname.errors import ConameError
-from coname.oidc.login import LOGIN_SECONDS, Arrival, Logins, Purpose, purpose
+from coname.oidc.login import Logins
+from coname.oidc.underway import LOGIN_SECONDS, Arrival, Purpose, purpose
 from coname.protocols.login_outcomes import SCRIPT_ROUTE, cookie, cookies_of, deliver, redirect
 from coname.protocols.query import fields_of
 from coname.protocols.registration_routes import domain_in

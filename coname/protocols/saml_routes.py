@@ -20,7 +20,7 @@ from twisted.internet.defer import Deferred
 
 from coname.core.addresses import canonical_domain
 from coname.errors import ConameError
-from coname.oidc.login import LOGIN_SECONDS, Arrival, Purpose, purpose
+from coname.oidc.underway import LOGIN_SECONDS, Arrival, Purpose, purpose
 from coname.protocols.login_outcomes import SCRIPT_ROUTE, cookie, cookies_of, deliver, redirect
 from coname.protocols.query import fields_of
 from coname.protocols.responses import Response

@@ -15,9 +15,10 @@ from coname.errors import LoginRefused, RegistrationRefused
 from coname.messages.client_pb2 import EmailProof
 from coname.oidc.claims import nonce_for
 from coname.oidc.fetching import Fetcher
-from coname.oidc.login import Arrival, Logins, purpose
+from coname.oidc.login import Logins
 from coname.oidc.provider import Provider
 from coname.oidc.provider_settings import ProviderSettings
+from coname.oidc.underway import Arrival, purpose
 from coname.registration.oidc import OidcChecker
 from coname.registration.proof import Presented, Proved
 from tests.oidc.browser import Browser

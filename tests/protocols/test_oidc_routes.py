@@ -20,8 +20,9 @@ from coname.errors import ConameError, InvalidRequest, RegistrationRefused
 from coname.messages.client_pb2 import EmailProof
 from coname.oidc.claims import nonce_for
 from coname.oidc.fetching import Fetcher
-from coname.oidc.login import LOGIN_SECONDS, SLOTS, Logins
+from coname.oidc.login import Logins
 from coname.oidc.provider import Provider
+from coname.oidc.underway import LOGIN_SECONDS, SLOTS
 from coname.protocols.http_exchange import RequestHeaders
 from coname.protocols.oidc_routes import oidc_routes
 from coname.protocols.responses import Response
