@@ -14,25 +14,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cryptography import x509
-
-from coname.configuration import listen
+from coname.configuration import certificates, listen
+from coname.configuration.findings import Findings
 from coname.configuration.settings import Listener
 from coname.messages import config_pb2 as pb
 
 if TYPE_CHECKING:
-    from coname.configuration.findings import Findings
+    from cryptography import x509
 
 
 def authorities(policies: Iterable[pb.RegistrationPolicy]) -> tuple[x509.Certificate, ...]:
     """Those whose certificates prove addresses. What is no certificate was noted as a mistake before."""
-    found = []
-    for policy in policies:
-        try:
-            found.append(x509.load_der_x509_certificate(policy.email_proof_by_client_cert.ca_cert))
-        except ValueError:
-            continue
-    return tuple(found)
+    ders = [policy.email_proof_by_client_cert.ca_cert for policy in policies]
+    return tuple(certificates.parse([der for der in ders if der], Findings()))
 
 
 def asking(front: Listener | None, whom: Sequence[x509.Certificate]) -> Listener | None:

@@ -35,13 +35,17 @@ _DAMAGE = (
 
 def parse(ders: Sequence[bytes], findings: Findings) -> list[x509.Certificate]:
     """The certificates in the list of DER at this place; what is none is noted as a mistake and left out."""
-    certificates = []
-    for number, der in enumerate(ders):
-        try:
-            certificates.append(_load(der))
-        except _DAMAGE as error:
-            findings.at(number).mistake(f"not an X.509 certificate in DER: {error}")
-    return certificates
+    found = (parse_one(der, findings.at(number)) for number, der in enumerate(ders))
+    return [certificate for certificate in found if certificate is not None]
+
+
+def parse_one(der: bytes, findings: Findings) -> x509.Certificate | None:
+    """The certificate at this place; None, with the mistake noted, if it is none."""
+    try:
+        return _load(der)
+    except _DAMAGE as error:
+        findings.mistake(f"not an X.509 certificate in DER: {error}")
+        return None
 
 
 def _load(der: bytes) -> x509.Certificate:

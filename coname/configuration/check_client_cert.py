@@ -9,10 +9,10 @@ from cryptography import x509
 
 from coname.configuration import certificates
 from coname.configuration.check_realm import check_domains
-from coname.configuration.findings import Findings
 from coname.registration.client_certificate_crl import ListUnusable, load
 
 if TYPE_CHECKING:
+    from coname.configuration.findings import Findings
     from coname.messages import config_pb2 as pb
 
 
@@ -41,16 +41,14 @@ def check_client_cert(policy: pb.RegistrationPolicy, folder: Path, findings: Fin
 
 
 def _authority(der: bytes, findings: Findings) -> x509.Certificate | None:
-    inner = Findings()
-    found = certificates.parse([der], inner)
-    if not found:
-        findings.mistake(inner.mistakes[0].partition(": ")[2])
+    found = certificates.parse_one(der, findings)
+    if found is None:
         return None
-    certificates.warn_of_dates(found[0], certificates.utc_now(), findings)
-    if not _may_issue(found[0]):
+    certificates.warn_of_dates(found, certificates.utc_now(), findings)
+    if not _may_issue(found):
         findings.mistake("this certificate is not an authority's: it has no basic constraint CA")
         return None
-    return found[0]
+    return found
 
 
 def _may_issue(certificate: x509.Certificate) -> bool:

@@ -202,6 +202,11 @@ class ClientCertificatePolicyTests(PolicyCase):
     def test_certificate_that_is_none(self) -> None:
         self.check_mistake("ca_cert", "not an X.509 certificate", ca_cert=base64.b64encode(b"hello").decode())
 
+    def test_certificate_of_a_version_that_there_is_not(self) -> None:
+        der = authority().certificate.public_bytes(Encoding.DER)
+        strange = der.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020109"), 1)
+        self.check_mistake("ca_cert", "not an X.509 certificate", ca_cert=base64.b64encode(strange).decode())
+
     def test_certificate_that_may_not_issue(self) -> None:
         person = authority().issue().public_bytes(Encoding.DER)
         self.check_mistake("ca_cert", "is not an authority's", ca_cert=base64.b64encode(person).decode())
