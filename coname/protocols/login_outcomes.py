@@ -18,11 +18,15 @@ from json import dumps
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+from coname.errors import ConameError
 from coname.oidc.claims import login_code
+from coname.oidc.underway import LOGIN_SECONDS, Arrival
 from coname.protocols.responses import Response
 
 if TYPE_CHECKING:
-    from coname.oidc.underway import Arrival, Loopback, Purpose
+    from collections.abc import Awaitable
+
+    from coname.oidc.underway import Departure, Loopback, Purpose
     from coname.protocols.http_exchange import Exchange
     from coname.protocols.http_service import Routes
 
@@ -77,14 +81,29 @@ SCRIPT_ROUTE: Routes = {b"/oidc/callback.js": {b"GET": lambda exchange: Response
 """What the document needs, whichever way the login went."""
 
 
-def deliver(arrival: Arrival, proof: str, headers: bytes = b"") -> Response:
+async def send_off(departing: Awaitable[Departure], wanted: Purpose, proof: str, same_site: str) -> Response:
+    """To the provider; if nobody can go there, the login has ended already.
+
+    :param departing: the login that begins. :param wanted: what it is for. The others are those of `deliver`.
+    """
+    try:
+        departure = await departing
+    except ConameError as error:
+        return deliver(Arrival(wanted, "", "", error), proof, same_site)
+    return _redirect(departure.location, _cookie(departure.cookie, departure.content, int(LOGIN_SECONDS), same_site))
+
+
+def deliver(arrival: Arrival, proof: str, same_site: str) -> Response:
     """The outcome of a login, to whoever it is for.
 
     :param proof: what to call what was brought: ``id_token`` or ``saml_response``.
+    :param same_site: of the login's cookie, which ends: ``Lax`` where a link leads back, ``None`` where a form does.
+        ``Strict`` none can be: the way back comes from another site.
     """
+    headers = _cookie(arrival.cookie, "", 0, same_site) if arrival.cookie else b""
     if arrival.purpose is not None and arrival.purpose.back is not None:
-        location = loopback_address(arrival.purpose.back, arrival, proof)
-        return redirect(location, headers) if arrival.error else _ask(arrival.purpose, location, headers)
+        location = _loopback_address(arrival.purpose.back, arrival, proof)
+        return _redirect(location, headers) if arrival.error else _ask(arrival.purpose, location, headers)
     outcome: dict[str, object] = {"nonce": "", "domain": ""}
     if arrival.purpose is not None:
         outcome = {"nonce": arrival.purpose.nonce, "domain": arrival.purpose.domain}
@@ -103,7 +122,7 @@ def _ask(purpose: Purpose, location: str, headers: bytes) -> Response:
     return Response(200, HTML, document.encode(), _POLICY % _STYLES + headers)
 
 
-def loopback_address(back: Loopback, arrival: Arrival, proof: str = "id_token") -> str:
+def _loopback_address(back: Loopback, arrival: Arrival, proof: str) -> str:
     """Where a program on the browser's machine hears of the outcome."""
     fields = {"state": back.state}
     if arrival.error is None:
@@ -113,17 +132,14 @@ def loopback_address(back: Loopback, arrival: Arrival, proof: str = "id_token") 
     return f"http://127.0.0.1:{back.port}/?{urlencode(fields)}"
 
 
-def redirect(location: str, headers: bytes) -> Response:
+def _redirect(location: str, headers: bytes) -> Response:
     """See Other, which is always asked for with GET (RFC 9110, section 15.4.4)."""
     line = b"Location: %b\r\nReferrer-Policy: no-referrer\r\n" % location.encode("ascii")
     return Response(303, b"text/plain; charset=utf-8", b"", line + headers)
 
 
-def cookie(name: str, content: str, seconds: int, same_site: str = "Lax") -> bytes:
-    """A header that sets a cookie.
-
-    :param same_site: not ``Strict``: the way back comes from another site. ``Lax`` is for a link, ``None`` for a form.
-    """
+def _cookie(name: str, content: str, seconds: int, same_site: str) -> bytes:
+    """A header that sets a cookie."""
     attributes = f"Path=/; Secure; HttpOnly; SameSite={same_site}; Max-Age={seconds}"
     return f"Set-Cookie: {name}={content}; {attributes}\r\n".encode("ascii")
 

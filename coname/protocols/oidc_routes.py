@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 
-from coname.errors import ConameError
 from coname.oidc.login import Logins
-from coname.oidc.underway import LOGIN_SECONDS, Arrival, Purpose, purpose
-from coname.protocols.login_outcomes import SCRIPT_ROUTE, cookie, cookies_of, deliver, redirect
+from coname.oidc.underway import Purpose, purpose
+from coname.protocols.login_outcomes import SCRIPT_ROUTE, cookies_of, deliver, send_off
 from coname.protocols.query import fields_of
 from coname.protocols.registration_routes import domain_in
 
@@ -31,7 +30,8 @@ if TYPE_CHECKING:
 LONGEST_HINT = 320
 """Characters of the address that is handed to the provider."""
 
-PROOF = "id_token"
+PROOF, SAME_SITE = "id_token", "Lax"
+"""What a login brings, and where its cookie comes along: with a link from another site."""
 
 
 def oidc_routes(logins: Logins) -> Routes:
@@ -40,10 +40,13 @@ def oidc_routes(logins: Logins) -> Routes:
     def depart(exchange: Exchange) -> Deferred[Response]:
         fields = fields_of(exchange.query)
         wanted = purpose(domain_in(fields), fields.get("nonce", ""), fields.get("port", ""), fields.get("state", ""))
-        return Deferred.fromCoroutine(_depart(logins, wanted, fields.get("login_hint", "")[:LONGEST_HINT]))
+        return leave(wanted, fields.get("login_hint", "")[:LONGEST_HINT])
 
     def plainly(exchange: Exchange) -> Deferred[Response]:
-        return Deferred.fromCoroutine(_depart(logins, purpose(domain_in(fields_of(exchange.query))), ""))
+        return leave(purpose(domain_in(fields_of(exchange.query))), "")
+
+    def leave(wanted: Purpose, hint: str) -> Deferred[Response]:
+        return Deferred.fromCoroutine(send_off(logins.depart(wanted, hint), wanted, PROOF, SAME_SITE))
 
     def arrive(exchange: Exchange) -> Deferred[Response]:
         return Deferred.fromCoroutine(_arrive(logins, fields_of(exchange.query), cookies_of(exchange)))
@@ -56,14 +59,5 @@ def oidc_routes(logins: Logins) -> Routes:
     }
 
 
-async def _depart(logins: Logins, wanted: Purpose, hint: str) -> Response:
-    try:
-        departure = await logins.depart(wanted, hint)
-    except ConameError as error:
-        return deliver(Arrival(wanted, "", "", error), PROOF)
-    return redirect(departure.location, cookie(departure.cookie, departure.content, int(LOGIN_SECONDS)))
-
-
 async def _arrive(logins: Logins, answer: dict[str, str], cookies: dict[str, str]) -> Response:
-    arrival = await logins.arrive(answer, cookies)
-    return deliver(arrival, PROOF, cookie(arrival.cookie, "", 0) if arrival.cookie else b"")
+    return deliver(await logins.arrive(answer, cookies), PROOF, SAME_SITE)

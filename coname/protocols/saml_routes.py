@@ -19,9 +19,8 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred
 
 from coname.core.addresses import canonical_domain
-from coname.errors import ConameError
-from coname.oidc.underway import LOGIN_SECONDS, Arrival, Purpose, purpose
-from coname.protocols.login_outcomes import SCRIPT_ROUTE, cookie, cookies_of, deliver, redirect
+from coname.oidc.underway import purpose
+from coname.protocols.login_outcomes import SCRIPT_ROUTE, cookies_of, deliver, send_off
 from coname.protocols.query import fields_of
 from coname.protocols.responses import Response
 
@@ -33,7 +32,8 @@ if TYPE_CHECKING:
 
 XML = b"application/samlmetadata+xml"
 
-PROOF = "saml_response"
+PROOF, SAME_SITE = "saml_response", "None"
+"""What a login brings, and where its cookie comes along: also with a form from another site."""
 
 
 def saml_routes(logins: SamlLogins, describe: Callable[[str], bytes], consumers: Iterable[str]) -> Routes:
@@ -47,11 +47,10 @@ def saml_routes(logins: SamlLogins, describe: Callable[[str], bytes], consumers:
         fields = fields_of(exchange.query)
         bound = bool(fields.get("nonce"))
         wanted = purpose(_domain(fields), fields.get("nonce", ""), fields.get("port", ""), fields.get("state", ""))
-        return Deferred.fromCoroutine(_depart(logins, wanted, bound))
+        return Deferred.fromCoroutine(send_off(logins.depart(wanted, bound), wanted, PROOF, SAME_SITE))
 
     def arrive(exchange: Exchange) -> Response:
-        arrival = logins.arrive(fields_of(exchange.body), cookies_of(exchange))
-        return deliver(arrival, PROOF, _cookie(arrival.cookie, "", 0) if arrival.cookie else b"")
+        return deliver(logins.arrive(fields_of(exchange.body), cookies_of(exchange)), PROOF, SAME_SITE)
 
     def metadata(exchange: Exchange) -> Response:
         return Response(200, XML, describe(_domain(fields_of(exchange.query))))
@@ -69,16 +68,3 @@ def saml_routes(logins: SamlLogins, describe: Callable[[str], bytes], consumers:
 
 def _domain(fields: dict[str, str]) -> str:
     return canonical_domain(fields["domain"]) if fields.get("domain") else ""
-
-
-async def _depart(logins: SamlLogins, wanted: Purpose, bound: bool) -> Response:
-    try:
-        departure = await logins.depart(wanted, bound)
-    except ConameError as error:
-        return deliver(Arrival(wanted, "", "", error), PROOF)
-    return redirect(departure.location, _cookie(departure.cookie, departure.content, int(LOGIN_SECONDS)))
-
-
-def _cookie(name: str, content: str, seconds: int) -> bytes:
-    """One that comes back with a form from another site."""
-    return cookie(name, content, seconds, same_site="None")
