@@ -117,16 +117,18 @@ class GrpcFront(Service):
     def unary(self, method: Callable[[bytes], Awaitable[bytes]]) -> grpc.RpcMethodHandler[bytes, bytes]:
         """The handler of a method that is bytes in, bytes out."""
 
-        return self.unary_with_certificate(lambda data, _: method(data), look=False)
+        async def answered(context: Context) -> bytes:
+            return await method(await self.arrivals.message(context))
+
+        return grpc.stream_unary_rpc_method_handler(self.guarded(answered))
 
     def unary_with_certificate(
-        self, method: Callable[[bytes, bytes], Awaitable[bytes]], look: bool = True
+        self, method: Callable[[bytes, bytes], Awaitable[bytes]]
     ) -> grpc.RpcMethodHandler[bytes, bytes]:
         """The same, and the method is given the client's certificate, DER; empty if it has shown none."""
 
         async def answered(context: Context) -> bytes:
-            data = await self.arrivals.message(context)
-            return await method(data, client_certificate(context) if look else b"")
+            return await method(await self.arrivals.message(context), client_certificate(context))
 
         return grpc.stream_unary_rpc_method_handler(self.guarded(answered))
 
