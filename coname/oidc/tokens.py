@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import warnings
-from base64 import urlsafe_b64decode
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -19,6 +18,7 @@ from coname.core.text import quoted
 from coname.errors import RegistrationRefused
 from coname.oidc.documents import DocumentInvalid, parse_object
 from coname.oidc.keys import ALGORITHMS, VerificationKey
+from coname.oidc.sealing import decoded
 
 LONGEST_TOKEN = 16 * 1024
 """Characters. ID tokens have one or two thousand; one with the names of hundreds of groups has ten."""
@@ -79,7 +79,7 @@ def unverified_issuer(token: str) -> str:
     """
     read(token)
     try:
-        issuer = parse_object(_decoded(token.split(".")[1])).get("iss")
+        issuer = parse_object(decoded(token.split(".")[1])).get("iss")
     except (DocumentInvalid, ValueError) as error:
         raise RegistrationRefused("the ID token's content is not a JSON object") from error
     return issuer if isinstance(issuer, str) else ""
@@ -136,10 +136,6 @@ def _payload(unverified: Unverified, key: VerificationKey) -> bytes | None:
 def _header(token: str) -> dict[str, Any]:
     part = token.partition(".")[0]
     try:
-        return parse_object(_decoded(part))
+        return parse_object(decoded(part))
     except (DocumentInvalid, ValueError) as error:
         raise RegistrationRefused("the ID token's header is not a JSON object") from error
-
-
-def _decoded(part: str) -> bytes:
-    return urlsafe_b64decode(part + "=" * (-len(part) % 4))

@@ -14,15 +14,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 
-from coname.errors import InvalidRequest, LoginRefused, LoginUnknown
+from coname.errors import LoginRefused, LoginUnknown
 from coname.oidc.sealing import decoded, encoded
 from coname.oidc.underway import Arrival, Departure, LoginCookies, Purpose
 from coname.registration.saml import RESPONSE_BYTES, SamlChecker
 
 COOKIE_KEY = "SAML login cookies"
 """What the cookies' key is for (`coname.oidc.sealing.derived_key`)."""
-
-_HASH_BYTES = 32
 
 
 class SamlLogins:
@@ -46,7 +44,7 @@ class SamlLogins:
         :raises Unavailable: the identity provider's metadata cannot be had.
         """
         state = encoded(secrets.token_bytes(32))
-        hash_ = entry_hash_of(purpose.nonce) if bound else b""
+        hash_ = decoded(purpose.nonce) if bound else b""
         location = await self._choose(purpose.domain).login(hash_, state, self._now())
         return self._cookies.departure(location, state, purpose)
 
@@ -63,17 +61,3 @@ class SamlLogins:
         if not 0 < len(response) <= RESPONSE_BYTES:
             return Arrival(purpose, cookie, "", LoginRefused("the identity provider sends no response"))
         return Arrival(purpose, cookie, response, None)
-
-
-def entry_hash_of(nonce: str) -> bytes:
-    """The hash that a nonce, base64url without padding, is.
-
-    :raises InvalidRequest: it is none.
-    """
-    try:
-        found = decoded(nonce)
-    except ValueError:
-        found = b""
-    if len(found) != _HASH_BYTES:
-        raise InvalidRequest("nonce is not the base64url, without padding, of an entry's hash: 43 characters")
-    return found
