@@ -31,12 +31,10 @@ PASSED_STEPS = frozenset({"freshness", "signatures", "form"})
 class Heard(Generic[T]):
     """An answer.
 
-    :ivar server: whose.
     :ivar passed: what came of those who were asked before, each in a sentence.
     """
 
     value: T
-    server: str
     passed: tuple[str, ...] = ()
 
 
@@ -49,7 +47,7 @@ class Asked(Generic[T]):
 
     def __init__(self) -> None:
         self.failures: dict[str, ConameError] = {}
-        self.oldish: tuple[int, Heard[T]] | None = None
+        self.oldish: tuple[int, T] | None = None
         self.sentences: list[str] = []
 
     def failed(self, server: str, error: ConameError) -> None:
@@ -60,15 +58,15 @@ class Asked(Generic[T]):
     def behind(self, server: str, value: T, lag: int) -> None:
         """`server` has sent `value`, which is too old by `lag` epochs."""
         if self.oldish is None or lag < self.oldish[0]:
-            self.oldish = lag, Heard(value, server)
+            self.oldish = lag, value
         self.sentences.append(f"{server} is {lag} epochs behind" if lag > 1 else f"{server} is an epoch behind")
 
     def newest(self) -> Heard[T]:
         """The newest of those that are too old. :raises ConameError: there is none: see `error`."""
         if self.oldish is None:
             raise self.error()
-        _, heard = self.oldish
-        return Heard(heard.value, heard.server, tuple(self.sentences))
+        _, value = self.oldish
+        return Heard(value, tuple(self.sentences))
 
     def error(self) -> ConameError:
         """The most telling of what the servers failed with, and in it all the others."""

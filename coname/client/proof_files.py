@@ -105,11 +105,6 @@ def _from_json(message: _M, data: bytes) -> _M:
     return message
 
 
-def proof_to_json(proof: LookupProof) -> str:
-    """`proof` in protobuf's JSON, as servers send it."""
-    return to_json(proof)
-
-
 def to_json(message: Message) -> str:
     """`message` in protobuf's JSON, as servers send it."""
     return json_format.MessageToJson(message, preserving_proto_field_name=True)

@@ -132,7 +132,7 @@ class Questions:
             missing = await missing_signatures(demanded, servers, question.user_id)
             raise TimedOut(f"{error}{missing}") from error
         result = replace(self._checked(question, lineage, heard.value), notes=heard.passed)
-        result, _ = await self._announced(realm, await self._remembered(question, lineage, result, floor))
+        result, _ = await self._announced(realm, await self._remembered(question, result, floor))
         return result
 
     async def _ask(self, question: Question, servers: Servers) -> Result:
@@ -154,7 +154,7 @@ class Questions:
             raise Unavailable(f"it is behind: epoch {heard.value.epoch} is its newest, and {floor} is known")
         if lineage is not None and not epoch:
             lineage.check_begun(heard.value.epoch)
-        return await self._remembered(question, lineage, replace(heard.value, notes=heard.passed), floor)
+        return await self._remembered(question, replace(heard.value, notes=heard.passed), floor)
 
     async def _still(self, realm: RealmConfig, servers: Servers, error: ConameError) -> ConameError | None:
         """What to tell of `error`; None if it may have been for want of changes that are followed now."""
@@ -217,7 +217,7 @@ class Questions:
             raise ProofInvalid("epoch", f"the answer is for epoch {result.epoch}; epoch {question.epoch} was asked for")
         return result
 
-    async def _remembered(self, question: Question, lineage: Lineage | None, result: Result, floor: Epoch) -> Result:
+    async def _remembered(self, question: Question, result: Result, floor: Epoch) -> Result:
         """`result`, which fits the memory, and is in it now."""
         known = self._state.newest(result.realm)
         await once_free(question.realm, lambda: self._state.observe(question.realm, result, floor, question.epoch))

@@ -86,11 +86,6 @@ class Servers:
         self._patience = patience
         self._clock = clock
 
-    @property
-    def names(self) -> list[str]:
-        """What they are called, in the configuration's order."""
-        return [server.name for server in self._servers]
-
     def lookup(self, request: LookupRequest) -> Any:
         """See `ITransport`: the first answer, whatever it says."""
         return self._unjudged(lambda transport: transport.lookup(request))
@@ -153,7 +148,7 @@ class Servers:
                 raise
             else:
                 self._prefer(server)
-                return Heard(proof, server.name, tuple(asked.sentences))
+                return Heard(proof, tuple(asked.sentences))
         raise asked.error()
 
     def _unjudged(self, call: Callable[[ITransport], Awaitable[T]]) -> Any:
@@ -194,7 +189,7 @@ class Servers:
             asked.behind(server.name, value, lag(value))
             return None
         self._prefer(server)
-        return Heard(value, server.name, tuple(asked.sentences))
+        return Heard(value, tuple(asked.sentences))
 
     async def _close(self) -> None:
         for server in self._servers:

@@ -22,7 +22,7 @@ from coname.client.evidence import Contradiction, bundle_name, find_evidence, ke
 from coname.client.interfaces import IRecords
 from coname.client.lineage import lead_on
 from coname.client.lineage_records import LineageRecords, Record
-from coname.client.proof_files import proof_to_json
+from coname.client.proof_files import to_json
 from coname.client.remembered import decode_head, decode_ratifications, decode_span, encode_head, encode_span
 from coname.client.results import Result
 from coname.core.evidence_files import write_bundle
@@ -239,9 +239,7 @@ class PinnedState:
         """What is remembered, and what was presented now, where that is no proof to others."""
         records = [self._records.read(each) for each in (_head_record(realm), _user_record(realm, answer.address))]
         remembered = [json.loads(record) for record in records if record is not None]
-        return files.seal(
-            CONTRADICTION, {"remembered": remembered, "presented": json.loads(proof_to_json(answer.proof))}
-        )
+        return files.seal(CONTRADICTION, {"remembered": remembered, "presented": json.loads(to_json(answer.proof))})
 
     def _span(self, realm: RealmConfig, user_id: str) -> Span | None:
         name = _user_record(realm, user_id)

@@ -148,17 +148,15 @@ def follow(realm: RealmConfig, ratified: Sequence[SignedEpochHead]) -> tuple[Epo
     return head.epoch, exchanged(realm, after, head.epoch)
 
 
-def exchanged(realm: RealmConfig, after: AuthorizationPolicy, announced: Epoch | None = None) -> RealmConfig:
+def exchanged(realm: RealmConfig, after: AuthorizationPolicy, announced: Epoch) -> RealmConfig:
     """The realm's configuration once its replicas ratify by `after`.
 
-    :param announced: the epoch whose head says so, if it is to stand in the configuration.
-
+    :param announced: the epoch whose head says so.
     :raises ProofInvalid: the replicas' part of its verification_policy is not known, or not found.
     """
     found = RealmConfig()
     found.CopyFrom(realm)
     found.verification_policy.CopyFrom(followed(realm.verification_policy, realm.keyserver_auth, after))
     found.keyserver_auth.CopyFrom(after)
-    if announced is not None:
-        found.keyserver_auth_since = announced
+    found.keyserver_auth_since = announced
     return found
