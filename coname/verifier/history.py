@@ -42,12 +42,14 @@ class Taken:
     :ivar issue_time: seconds since 1970.
     :ivar position: verifier log index of its head.
     :ivar signed: what to push; None if it was too old to be signed.
+    :ivar changed: whether others ratify the epochs after it.
     """
 
     epoch: Epoch
     issue_time: float
     position: int
     signed: SignedEpochHead | None
+    changed: bool = False
 
 
 class History:
@@ -131,10 +133,10 @@ class History:
         self._state.epoch, self._state.next_node = new.epoch, updated.next_node
         self._store.put(tables.epoch_key(new.epoch), record.SerializeToString())
         self._store.put(tables.STATE_KEY, self._state.SerializeToString())
-        self.policies.advance(new)
+        changed = self.policies.advance(new)
         self._tree.remember(updated)
         self.tip, self.root = new, updated.root
-        return Taken(new.epoch, new.head.issue_time, new.position, signed)
+        return Taken(new.epoch, new.head.issue_time, new.position, signed, changed)
 
     def sign_newest(self, now_ns: int) -> SignedEpochHead | None:
         """Sign the newest epoch, however old; None if there is none, or it is signed already."""

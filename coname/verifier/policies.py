@@ -96,14 +96,15 @@ class Policies:
             found.append(head)
         return found[::-1]
 
-    def advance(self, verified: Witnessed) -> None:
-        """Follow what a verified head announces, if it announces anything."""
+    def advance(self, verified: Witnessed) -> bool:
+        """Follow what a verified head announces; whether it announces anything."""
         policy = rollover.next_policy(verified.head)
         if policy is None:
-            return
+            return False
         start = Epoch(verified.epoch + 1)
         self._store.put(tables.policy_key(start), policy.SerializeToString(deterministic=True))
         self._verified = _Change(start, policy, None)
+        return True
 
     def begin(self) -> None:
         """A stream begins: what another one has announced is nothing to it."""
