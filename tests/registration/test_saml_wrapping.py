@@ -41,6 +41,14 @@ class WrappingTests(SamlCase):
     def refuse_root(self, root: Any, reason: str) -> None:
         self.refuse(idp.text(root), reason)
 
+    def changed_and_original(self) -> tuple[Any, Any]:
+        """The signed assertion under another ID, still with the signature; and it as it was signed, in no document."""
+        changed = self.by_assertion.find(idp.ASSERTION)
+        original = forged(changed, "_assertion")
+        original.find(VALUE).text = idp.ADDRESS
+        changed.set("ID", "_forged")
+        return changed, original
+
     def test_xsw1_forged_response_around_the_signature(self) -> None:
         """The signature of the forged response holds the signed one."""
         root = forged(self.by_response)
@@ -74,19 +82,13 @@ class WrappingTests(SamlCase):
 
     def test_xsw5_changed_assertion_has_the_signature_of_the_one_after_it(self) -> None:
         root = self.by_assertion
-        changed = root.find(idp.ASSERTION)
-        original = forged(changed, "_assertion")
-        original.find(VALUE).text = idp.ADDRESS
-        changed.set("ID", "_forged")
+        _, original = self.changed_and_original()
         root.append(original)
         self.refuse_root(root, "2 Assertion elements")
 
     def test_xsw6_signed_assertion_inside_of_the_signature(self) -> None:
         root = self.by_assertion
-        changed = root.find(idp.ASSERTION)
-        original = forged(changed, "_assertion")
-        original.find(VALUE).text = idp.ADDRESS
-        changed.set("ID", "_forged")
+        changed, original = self.changed_and_original()
         changed.find(idp.SIGNATURE).append(original)
         self.refuse_root(root, MISPLACED)
 
@@ -98,10 +100,7 @@ class WrappingTests(SamlCase):
 
     def test_xsw8_signed_assertion_in_an_object_of_the_signature(self) -> None:
         root = self.by_assertion
-        changed = root.find(idp.ASSERTION)
-        original = forged(changed, "_assertion")
-        original.find(VALUE).text = idp.ADDRESS
-        changed.set("ID", "_forged")
+        changed, original = self.changed_and_original()
         etree.SubElement(changed.find(idp.SIGNATURE), f"{DSIG}Object").append(original)
         self.refuse_root(root, MISPLACED)
 
