@@ -120,13 +120,7 @@ class FrontCase(TestCase):
         self.assertIn(reason, answer.outcome["error"]["message"])
 
 
-def asynchronous(test: Any) -> Any:
-    """A test that is a coroutine."""
-    return lambda self: Deferred.fromCoroutine(test(self))
-
-
 class DepartureTests(FrontCase):
-    @asynchronous
     async def test_the_provider_is_asked_for_a_code(self) -> None:
         answer = await self.depart(login_hint=ADDRESS)
         self.assertEqual(answer.status, 303)
@@ -138,57 +132,47 @@ class DepartureTests(FrontCase):
         )
         self.assertEqual(asked["code_challenge_method"], "S256")
 
-    @asynchronous
     async def test_the_way_back_is_the_configured_one(self) -> None:
         self.assertEqual((await self.depart()).asked["redirect_uri"], FRONT + "/oidc/callback")
 
-    @asynchronous
     async def test_the_cookie_is_for_this_host_alone_and_for_no_script(self) -> None:
         header = (await self.depart()).headers["set-cookie"]
         self.assertTrue(header.startswith("__Host-coname-login-"))
         self.assertTrue(header.endswith("; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=600"))
         self.assertLess(len(header), 1500)
 
-    @asynchronous
     async def test_the_cookie_tells_nothing(self) -> None:
         answer = await self.depart()
         self.assertNotIn(answer.asked["state"], answer.cookie)
         self.assertNotIn(NONCE, answer.cookie)
 
-    @asynchronous
     async def test_each_login_has_its_own_secrets(self) -> None:
         first, second = await self.depart(), await self.depart()
         self.assertNotEqual(first.asked["state"], second.asked["state"])
         self.assertNotEqual(first.asked["code_challenge"], second.asked["code_challenge"])
 
-    @asynchronous
     async def test_a_browser_keeps_few(self) -> None:
         names = {(await self.depart()).cookie.partition("=")[0] for _ in range(50)}
         self.assertLessEqual(len(names), SLOTS)
 
-    @asynchronous
     async def test_as_the_original_has_it_the_nonce_is_made_up(self) -> None:
         answers = [await self.get("/oidc", domain="example.com", nonce=NONCE) for _ in range(2)]
         nonces = {answer.asked["nonce"] for answer in answers}
         self.assertEqual((len(nonces), {len(nonce) for nonce in nonces}), (2, {43}))
         self.assertNotIn(NONCE, nonces)
 
-    @asynchronous
     async def test_a_provider_with_a_query_of_its_own(self) -> None:
         self.fake.description["authorization_endpoint"] = self.fake.issuer + "/authorize?tenant=1"
         answer = await self.depart()
         self.assertEqual(answer.asked["tenant"], "1")
 
-    @asynchronous
     async def test_no_provider_for_the_domain(self) -> None:
         self.failed(await self.depart(domain="example.org"), "not_found", "vouches for addresses of example.org")
 
-    @asynchronous
     async def test_a_provider_that_is_away(self) -> None:
         await self.fake.stop()
         self.failed(await self.depart(), "unavailable", "cannot be reached")
 
-    @asynchronous
     async def test_a_provider_that_only_makes_tokens(self) -> None:
         self.fake.description["authorization_endpoint"] = None
         self.failed(await self.depart(), "unavailable", "does not say where to log in")
@@ -204,37 +188,29 @@ class MalformedTests(FrontCase):
         else:
             self.fail("it was taken")
 
-    @asynchronous
     async def test_no_domain(self) -> None:
         await self.malformed("domain is missing", domain="")
 
-    @asynchronous
     async def test_a_domain_that_is_none(self) -> None:
         await self.malformed("not a domain name", domain="exa mple")
 
-    @asynchronous
     async def test_a_nonce_that_is_no_hash(self) -> None:
         await self.malformed("43 characters", nonce="short")
 
-    @asynchronous
     async def test_a_port_of_the_system(self) -> None:
         await self.malformed("from 1024 to 65535", port="443", state="s" * 20)
 
-    @asynchronous
     async def test_a_port_with_an_address(self) -> None:
         await self.malformed("from 1024 to 65535", port="8080@evil.example", state="s" * 20)
 
-    @asynchronous
     async def test_a_port_without_state(self) -> None:
         await self.malformed("state is not", port="8080")
 
-    @asynchronous
     async def test_a_state_without_port(self) -> None:
         await self.malformed("port is not", state="s" * 20)
 
 
 class ArrivalTests(FrontCase):
-    @asynchronous
     async def test_the_page_gets_the_id_token(self) -> None:
         self.redeems()
         answer = await self.arrive(await self.depart())
@@ -243,7 +219,6 @@ class ArrivalTests(FrontCase):
         proved = await self.checker.check(presented, ADDRESS, ENTRY, self.now)
         self.assertTrue(proved.bound)
 
-    @asynchronous
     async def test_the_document_lets_nothing_else_in_and_the_cookie_goes(self) -> None:
         self.redeems()
         headers = (await self.arrive(await self.depart())).headers
@@ -251,7 +226,6 @@ class ArrivalTests(FrontCase):
         self.assertEqual(headers["referrer-policy"], "no-referrer")
         self.assertIn("Max-Age=0", headers["set-cookie"])
 
-    @asynchronous
     async def test_the_code_is_redeemed_with_the_secret_of_this_login(self) -> None:
         self.redeems()
         departure = await self.depart()
@@ -264,14 +238,12 @@ class ArrivalTests(FrontCase):
         challenge = urlsafe_b64encode(sha256(posted["code_verifier"][0].encode()).digest()).decode().rstrip("=")
         self.assertEqual(departure.asked["code_challenge"], challenge)
 
-    @asynchronous
     async def test_a_replica_that_did_not_begin_it_ends_it(self) -> None:
         self.redeems()
         departure = await self.depart()
         self.begin()
         self.assertIn("id_token", (await self.arrive(departure)).outcome)
 
-    @asynchronous
     async def test_the_realms_secret_goes_into_the_header(self) -> None:
         self.begin(client_secret="s/ecret")
         self.redeems()
@@ -279,7 +251,6 @@ class ArrivalTests(FrontCase):
         self.assertEqual(self.sent, ["Basic Y29uYW1lOnMlMkZlY3JldA=="])
         self.assertNotIn("client_secret", self.posted[0])
 
-    @asynchronous
     async def test_or_into_the_body_where_that_is_asked_for(self) -> None:
         self.fake.description["token_endpoint_auth_methods_supported"] = ["client_secret_post"]
         self.begin(client_secret="secret")
@@ -287,7 +258,6 @@ class ArrivalTests(FrontCase):
         await self.arrive(await self.depart())
         self.assertEqual((self.sent, self.posted[0]["client_secret"]), ([None], ["secret"]))
 
-    @asynchronous
     async def test_what_a_stranger_says_stays_text(self) -> None:
         answer = await self.arrive(await self.depart(), error='"><script>alert(1)</script>')
         self.assertNotIn("<script>alert", answer.body)
@@ -295,22 +265,18 @@ class ArrivalTests(FrontCase):
 
 
 class RefusedTests(FrontCase):
-    @asynchronous
     async def test_the_provider_says_no(self) -> None:
         answer = await self.arrive(await self.depart(), error="access_denied", error_description="not today")
         self.failed(answer, "login_refused", "did not log you in: 'not today'")
 
-    @asynchronous
     async def test_no_code(self) -> None:
         self.failed(await self.arrive(await self.depart(), code=""), "login_refused", "sends no code")
 
-    @asynchronous
     async def test_no_cookie(self) -> None:
         departure = await self.depart()
         answer = await self.get("/oidc/callback", state=departure.asked["state"], code="a code")
         self.failed(answer, "login_unknown", "not known, or took too long")
 
-    @asynchronous
     async def test_anothers_cookie(self) -> None:
         self.redeems()
         mine, theirs = await self.depart(), await self.depart()
@@ -320,79 +286,65 @@ class RefusedTests(FrontCase):
         self.failed(answer, "login_unknown", "not known")
         self.assertEqual(self.posted, [])
 
-    @asynchronous
     async def test_too_late(self) -> None:
         departure = await self.depart()
         self.now += LOGIN_SECONDS
         self.failed(await self.arrive(departure), "login_unknown", "took too long")
 
-    @asynchronous
     async def test_a_cookie_of_another_realm(self) -> None:
         departure = await self.depart()
         self.begin(key=b"other".ljust(32))
         self.failed(await self.arrive(departure), "login_unknown", "not known")
 
-    @asynchronous
     async def test_a_cookie_that_was_changed(self) -> None:
         departure = await self.depart()
         cookie = departure.cookie[:-4] + "AAAA"
         answer = await self.get("/oidc/callback", cookie, state=departure.asked["state"], code="a code")
         self.failed(answer, "login_unknown", "not known")
 
-    @asynchronous
     async def test_an_answer_of_another_provider(self) -> None:
         answer = await self.arrive(await self.depart(), iss="https://evil.example")
         self.failed(answer, "login_refused", "the answer is by 'https://evil.example'")
 
-    @asynchronous
     async def test_an_answer_of_nobody_from_a_provider_that_names_itself(self) -> None:
         self.fake.description["authorization_response_iss_parameter_supported"] = True
         self.failed(await self.arrive(await self.depart()), "login_refused", "the answer is by 'None'")
 
-    @asynchronous
     async def test_a_code_that_is_not_redeemed(self) -> None:
         self.fake.paths["/token"] = says({"error": "invalid_grant", "error_description": "used"}, 400)
         self.failed(await self.arrive(await self.depart()), "login_refused", "'invalid_grant: used'")
 
-    @asynchronous
     async def test_an_answer_without_id_token(self) -> None:
         self.redeems(id_token=None)
         self.failed(await self.arrive(await self.depart()), "login_refused", "sends no ID token")
 
-    @asynchronous
     async def test_an_id_token_of_another_login(self) -> None:
         self.redeems(self.fake.claims(nonce=nonce_for(b"another")))
         self.failed(await self.arrive(await self.depart()), "login_refused", "is of another login (nonce)")
 
-    @asynchronous
     async def test_an_id_token_without_nonce(self) -> None:
         self.redeems(self.fake.claims())
         self.failed(await self.arrive(await self.depart()), "login_refused", "is of another login (nonce)")
 
-    @asynchronous
     async def test_an_id_token_for_somebody_else(self) -> None:
         self.redeems(self.fake.claims(nonce=NONCE, aud="mail"))
         self.failed(await self.arrive(await self.depart()), "registration_refused", "not for this realm")
 
-    @asynchronous
     async def test_an_id_token_by_somebody_else(self) -> None:
         self.redeems(self.fake.claims(nonce=NONCE, iss="https://evil.example"))
         answer = await self.arrive(await self.depart())
         self.failed(answer, "registration_refused", "the ID token is by 'https://evil.example', not by")
 
-    @asynchronous
     async def test_an_id_token_that_has_expired(self) -> None:
         self.redeems(self.fake.claims(nonce=NONCE, exp=NOW - 100))
         self.failed(await self.arrive(await self.depart()), "registration_expired", "too old")
 
-    @asynchronous
     async def test_a_provider_that_sends_us_nowhere(self) -> None:
         for nowhere in ("https://a..b/", "https://" + "a" * 300 + ".example/", "https://%00.example/"):
             self.fake.description["token_endpoint"] = nowhere
             self.begin()
             self.failed(await self.arrive(await self.depart()), "unavailable", "cannot be reached")
 
-    @asynchronous
     async def test_a_provider_that_answers_with_a_page(self) -> None:
         self.fake.paths["/token"] = says(b"<html>")
         self.failed(await self.arrive(await self.depart()), "unavailable", "does not answer as it should")
@@ -417,7 +369,6 @@ class AddressElsewhereTests(FrontCase):
         presented = Presented(EmailProof(oidc_token=token))
         return (await self.checker.check(presented, ADDRESS, ENTRY, self.now)).address
 
-    @asynchronous
     async def test_it_goes_with_the_id_token(self) -> None:
         answer = await self.told({"sub": "user-1", "email": ADDRESS, "email_verified": True})
         self.assertEqual(self.bearers, ["Bearer an access token"])
@@ -425,7 +376,6 @@ class AddressElsewhereTests(FrontCase):
         self.assertEqual(await self.check(token), ADDRESS)
         self.assertEqual(quote(token, safe="~"), token)
 
-    @asynchronous
     async def test_nobody_else_can_put_it_there(self) -> None:
         token = (await self.told({"sub": "user-1", "email": "bob@example.com", "email_verified": True})).outcome[
             "id_token"
@@ -440,7 +390,6 @@ class AddressElsewhereTests(FrontCase):
         ):
             await self.assertFailure(Deferred.fromCoroutine(self.check(forged)), RegistrationRefused)
 
-    @asynchronous
     async def test_nor_to_another_token(self) -> None:
         answer = await self.told({"sub": "user-1", "email": ADDRESS, "email_verified": True})
         _, address, made = answer.outcome["id_token"].split("~")
@@ -448,24 +397,20 @@ class AddressElsewhereTests(FrontCase):
         checking = Deferred.fromCoroutine(self.check(f"{other}~{address}~{made}"))
         await self.assertFailure(checking, RegistrationRefused)
 
-    @asynchronous
     async def test_an_address_in_the_token_is_the_one_that_counts(self) -> None:
         token = self.fake.token(self.fake.claims(nonce=NONCE, email="bob@example.com"))
         address = urlsafe_b64encode(ADDRESS.encode()).decode().rstrip("=")
         checking = Deferred.fromCoroutine(self.check(f"{token}~{address}~AAAA"))
         await self.assertFailure(checking, RegistrationRefused)
 
-    @asynchronous
     async def test_somebody_elses(self) -> None:
         answer = await self.told({"sub": "user-2", "email": ADDRESS, "email_verified": True})
         self.failed(answer, "login_refused", "does not tell the e-mail address")
 
-    @asynchronous
     async def test_not_verified(self) -> None:
         answer = await self.told({"sub": "user-1", "email": ADDRESS, "email_verified": False})
         self.failed(answer, "registration_refused", "email_verified is not true")
 
-    @asynchronous
     async def test_not_told(self) -> None:
         self.failed(await self.told({"error": "no"}, 401), "login_refused", "does not tell the e-mail address")
 
@@ -475,7 +420,6 @@ class ProgramTests(FrontCase):
 
     back: dict[str, str] = {"port": "45678", "state": "0123456789abcdef"}  # noqa: RUF012
 
-    @asynchronous
     async def test_it_gets_the_id_token_from_whoever_says_so(self) -> None:
         self.redeems()
         answer = await self.arrive(await self.depart(**self.back))
@@ -484,7 +428,6 @@ class ProgramTests(FrontCase):
         told = dict(parse_qsl(urlsplit(location).query))
         self.assertEqual((told["state"], told["id_token"].count(".")), ("0123456789abcdef", 2))
 
-    @asynchronous
     async def test_nothing_goes_there_by_itself(self) -> None:
         """Whoever is logged in already would not even notice that somebody else's program had begun a login."""
         self.redeems()
@@ -495,7 +438,6 @@ class ProgramTests(FrontCase):
         self.assertNotIn("<script", answer.body)
         self.assertNotIn("http-equiv", answer.body)
 
-    @asynchronous
     async def test_the_question_is_in_no_frame_and_says_what_for(self) -> None:
         self.redeems()
         answer = await self.arrive(await self.depart(**self.back))
@@ -506,13 +448,11 @@ class ProgramTests(FrontCase):
         self.assertIn(f"<code>{NONCE[:4]} {NONCE[4:8]}</code>", answer.body)
         self.assertIn("Max-Age=0", answer.headers["set-cookie"])
 
-    @asynchronous
     async def test_it_is_told_what_went_wrong(self) -> None:
         answer = await self.arrive(await self.depart(**self.back), error="access_denied")
         self.assertEqual((answer.status, answer.asked["error"]), (303, "login_refused"))
         self.assertIn("access_denied", answer.asked["error_description"])
 
-    @asynchronous
     async def test_also_if_it_goes_wrong_at_once(self) -> None:
         answer = await self.depart(domain="example.org", **self.back)
         self.assertEqual((answer.status, answer.asked["error"]), (303, "not_found"))
