@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coname.configuration.check_realm import check_domains, check_duration
-from coname.core.text import quoted
+from coname.configuration.check_logins import check_asked, check_private, check_validity
+from coname.configuration.check_realm import check_domains
 from coname.oidc.metadata import discovery_url
-from coname.oidc.urls import UrlNotAllowed, check_configured
 from coname.registration.oidc_policy import read_secret, wanted_scope
-from coname.registration.proof import LONGEST_VALIDITY
 
 if TYPE_CHECKING:
     from coname.configuration.findings import Findings
@@ -36,7 +33,7 @@ def _check_provider(config: pb.OIDCConfig, folder: Path, findings: Findings) -> 
         findings.at("clientID").mistake("missing: what the provider calls this realm")
     if config.client_secret_id:
         _check_secret(folder / config.client_secret_id, findings.at("client_secret_id"))
-    _check_validity(config, findings.at("validity"))
+    check_validity(config.validity, findings.at("validity"))
     if config.scope and wanted_scope(config.scope) != " ".join(config.scope.split()):
         findings.at("scope").warn(f"{wanted_scope(config.scope)!r} is asked for: less proves no address")
 
@@ -47,25 +44,12 @@ def _check_addresses(config: pb.OIDCConfig, findings: Findings) -> None:
         at_issuer.mistake("missing: what the provider calls itself in its tokens (iss)")
         return
     place, url = (at_url, config.discovery_url) if config.discovery_url else (at_issuer, discovery_url(config.issuer))
-    try:
-        if check_configured(url).scheme == "http":
-            place.warn(f"{quoted(url)} is not https; that is for trying things out on one machine")
-    except UrlNotAllowed as error:
-        place.mistake(str(error))
+    check_asked(url, place)
 
 
 def _check_secret(path: Path, findings: Findings) -> None:
     try:
         read_secret(path)
-        mode = stat.S_IMODE(path.stat().st_mode)
+        check_private(path, findings)
     except (OSError, ValueError) as error:
         findings.mistake(f"{path} holds no client's secret: {error}")
-        return
-    if mode & 0o077:
-        findings.mistake(f"{path} has mode {mode:04o}, so others can read it: chmod 600")
-
-
-def _check_validity(config: pb.OIDCConfig, findings: Findings) -> None:
-    seconds = check_duration(config.validity, findings)
-    if seconds > LONGEST_VALIDITY:
-        findings.mistake(f"{seconds:g} s is too long: a login is good for {LONGEST_VALIDITY:g} s at the most")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from coname.configuration import certificates
-from coname.configuration.check_realm import check_domains, check_duration
+from coname.configuration.check_logins import check_asked, check_private, check_validity
+from coname.configuration.check_realm import check_domains
 from coname.core.text import quoted
 from coname.oidc.urls import UrlNotAllowed, check_configured
-from coname.registration.proof import LONGEST_VALIDITY
 from coname.registration.saml_metadata import MetadataInvalid, parse
 from coname.registration.saml_policy import read_key
 
@@ -29,11 +28,7 @@ def check_saml(policy: pb.RegistrationPolicy, folder: Path, findings: Findings) 
     _check_metadata(config, folder, findings)
     _check_consumer(config.consumer_service_url, findings.at("consumer_service_url"))
     _check_key(config, folder, findings.at("service_provider_tls").at("certificates"))
-    seconds = check_duration(config.validity, findings.at("validity"))
-    if seconds > LONGEST_VALIDITY:
-        findings.at("validity").mistake(
-            f"{seconds:g} s is too long: a login is good for {LONGEST_VALIDITY:g} s at the most"
-        )
+    check_validity(config.validity, findings.at("validity"))
 
 
 def _check_metadata(config: pb.EmailProofBySAML, folder: Path, findings: Findings) -> None:
@@ -52,11 +47,7 @@ def _check_metadata(config: pb.EmailProofBySAML, folder: Path, findings: Finding
     if not config.idp_metadata_url:
         at_url.mistake("missing: where the identity provider's metadata is; or name a file, idp_metadata_file")
         return
-    try:
-        if check_configured(config.idp_metadata_url).scheme == "http":
-            at_url.warn(f"{quoted(config.idp_metadata_url)} is not https; that is for trying things out on one machine")
-    except UrlNotAllowed as error:
-        at_url.mistake(str(error))
+    check_asked(config.idp_metadata_url, at_url)
 
 
 def _check_consumer(url: str, findings: Findings) -> None:
@@ -85,11 +76,9 @@ def _check_key(config: pb.EmailProofBySAML, folder: Path, findings: Findings) ->
     path = folder / pairs[0].key_id
     try:
         key = read_key(path)
-        mode = stat.S_IMODE(path.stat().st_mode)
+        check_private(path, at_pair.at("key_id"))
     except (OSError, ValueError, TypeError) as error:
         at_pair.at("key_id").mistake(f"{path} holds no key that could sign requests: {error}")
         return
-    if mode & 0o077:
-        at_pair.at("key_id").mistake(f"{path} has mode {mode:04o}, so others can read it: chmod 600")
     if chain and not certificates.belongs_to(chain[0], key):
         at_pair.at("key_id").mistake(f"{pairs[0].key_id} is not the key of certificate[0]")
