@@ -162,9 +162,7 @@ class Operator:
         """A machine is a replica no more, and is switched off soon; whether that came about."""
         if not await self._ask(ReplicaChange(remove=id)):
             return False
-        if not await self.until(
-            lambda: id not in self.roles() and id not in self.members() and bool(self.members().ids)
-        ):
+        if not await self.until(lambda: self._has_gone(id)):
             return False
         self._simulation.note("removed", f"{id} is removed")
         await self.pause(self._chance.choice([0, 0.5, 3.0]))
