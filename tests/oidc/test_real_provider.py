@@ -71,44 +71,32 @@ class RealCase(TestCase):
 
 
 class Rs256Tests(RealCase):
-    def test_a_login_proves_the_address(self) -> Deferred[None]:
-        async def check() -> None:
-            arrival = await self.log_in()
-            self.assertIsNone(arrival.error)
-            proved = await self.prove(arrival.token)
-            self.assertEqual((proved.address, proved.issuer, proved.subject), (ADDRESS, self.real.issuer, ADDRESS))
-            self.assertTrue(proved.bound)
-
-        return Deferred.fromCoroutine(check())
+    async def test_a_login_proves_the_address(self) -> None:
+        arrival = await self.log_in()
+        self.assertIsNone(arrival.error)
+        proved = await self.prove(arrival.token)
+        self.assertEqual((proved.address, proved.issuer, proved.subject), (ADDRESS, self.real.issuer, ADDRESS))
+        self.assertTrue(proved.bound)
 
 
 class OtherAnswersTests(RealCase):
-    def test_for_another_entry_it_is_not_bound(self) -> Deferred[None]:
-        async def check() -> None:
-            arrival = await self.log_in()
-            self.assertFalse((await self.prove(arrival.token, entry=b"another")).bound)
+    async def test_for_another_entry_it_is_not_bound(self) -> None:
+        arrival = await self.log_in()
+        self.assertFalse((await self.prove(arrival.token, entry=b"another")).bound)
 
-        return Deferred.fromCoroutine(check())
+    async def test_it_is_nobody_elses(self) -> None:
+        arrival = await self.log_in("bob@example.com")
+        await self.assertFailure(Deferred.fromCoroutine(self.prove(arrival.token)), RegistrationRefused)
 
-    def test_it_is_nobody_elses(self) -> Deferred[None]:
-        async def check() -> None:
-            arrival = await self.log_in("bob@example.com")
-            await self.assertFailure(Deferred.fromCoroutine(self.prove(arrival.token)), RegistrationRefused)
-
-        return Deferred.fromCoroutine(check())
-
-    def test_a_code_is_good_once(self) -> Deferred[None]:
-        async def check() -> None:
-            departure = await self.logins.depart(purpose("example.com", nonce_for(ENTRY)))
-            page = await deferToThread(Browser(stop_at=FRONT).log_in, departure.location, ADDRESS)
-            answer = dict(parse_qsl(urlsplit(page.address).query))
-            cookies = {departure.cookie: departure.content}
-            self.assertIsNone((await self.logins.arrive(answer, cookies)).error)
-            again = await self.logins.arrive(answer, cookies)
-            self.assertIsInstance(again.error, LoginRefused)
-            self.assertIn("invalid_grant", str(again.error))
-
-        return Deferred.fromCoroutine(check())
+    async def test_a_code_is_good_once(self) -> None:
+        departure = await self.logins.depart(purpose("example.com", nonce_for(ENTRY)))
+        page = await deferToThread(Browser(stop_at=FRONT).log_in, departure.location, ADDRESS)
+        answer = dict(parse_qsl(urlsplit(page.address).query))
+        cookies = {departure.cookie: departure.content}
+        self.assertIsNone((await self.logins.arrive(answer, cookies)).error)
+        again = await self.logins.arrive(answer, cookies)
+        self.assertIsInstance(again.error, LoginRefused)
+        self.assertIn("invalid_grant", str(again.error))
 
 
 class Ps256Tests(Rs256Tests):
@@ -147,10 +135,7 @@ class UnverifiedTests(RealCase):
         "accounts": {ADDRESS: {"email_verified": False}},
     }
 
-    def test_an_address_that_is_not_verified_is_not_taken(self) -> Deferred[None]:
-        async def check() -> None:
-            arrival = await self.log_in()
-            self.assertIsInstance(arrival.error, RegistrationRefused)
-            self.assertIn("email_verified", str(arrival.error))
-
-        return Deferred.fromCoroutine(check())
+    async def test_an_address_that_is_not_verified_is_not_taken(self) -> None:
+        arrival = await self.log_in()
+        self.assertIsInstance(arrival.error, RegistrationRefused)
+        self.assertIn("email_verified", str(arrival.error))

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
-from coname.errors import ConameError
+from coname.errors import ConameError, Unavailable
 from coname.messages.client_pb2 import EmailProof
 from coname.oidc.claims import nonce_for
 from coname.oidc.fetching import Fetcher
@@ -55,6 +55,10 @@ class OidcCase(TestCase):
     def refused(self, kind: type[ConameError], reason: str, token: str, **more: Any) -> Deferred[None]:
         """The check fails with exactly `kind`, and says why."""
         return self.failing(kind, reason, self.check(token, **more))
+
+    def unavailable(self, reason: str) -> Deferred[None]:
+        """A token in order cannot be checked now."""
+        return self.refused(Unavailable, reason, self.fake.token(self.claims()))
 
     def failing(self, kind: type[ConameError], reason: str, checking: Awaitable[Any]) -> Deferred[None]:
         async def check() -> None:

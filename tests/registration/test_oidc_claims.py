@@ -50,50 +50,32 @@ class TakenTests(OidcCase):
     def test_times_with_fractions(self) -> Deferred[None]:
         return self.taken(iat=NOW - 0.5)
 
-    def test_what_is_told_of_it(self) -> Deferred[None]:
-        async def check() -> None:
-            proved = await self.check(self.fake.token(self.claims()))
-            self.assertEqual((proved.kind, proved.issuer, proved.subject), ("oidc", self.fake.issuer, "user-1"))
-            self.assertEqual(proved.expires, NOW + 300 + 60)
+    async def test_what_is_told_of_it(self) -> None:
+        proved = await self.check(self.fake.token(self.claims()))
+        self.assertEqual((proved.kind, proved.issuer, proved.subject), ("oidc", self.fake.issuer, "user-1"))
+        self.assertEqual(proved.expires, NOW + 300 + 60)
 
-        return Deferred.fromCoroutine(check())
+    async def test_it_is_good_for_no_longer_than_the_realm_says(self) -> None:
+        proved = await self.check(self.fake.token(self.claims(exp=NOW + 86400)))
+        self.assertEqual(proved.expires, NOW + 600 + 60)
 
-    def test_it_is_good_for_no_longer_than_the_realm_says(self) -> Deferred[None]:
-        async def check() -> None:
-            proved = await self.check(self.fake.token(self.claims(exp=NOW + 86400)))
-            self.assertEqual(proved.expires, NOW + 600 + 60)
+    async def test_the_same_token_has_the_same_id(self) -> None:
+        token = self.fake.token(self.claims())
+        first, again = await self.check(token), await self.check(token)
+        self.assertEqual(first.replay_id, again.replay_id)
 
-        return Deferred.fromCoroutine(check())
+    async def test_two_tokens_for_one_entry_have_two_ids(self) -> None:
+        first = await self.check(self.fake.token(self.claims(jti="1")))
+        second = await self.check(self.fake.token(self.claims(jti="2")))
+        self.assertNotEqual(first.replay_id, second.replay_id)
 
-    def test_the_same_token_has_the_same_id(self) -> Deferred[None]:
-        async def check() -> None:
-            token = self.fake.token(self.claims())
-            first, again = await self.check(token), await self.check(token)
-            self.assertEqual(first.replay_id, again.replay_id)
+    async def test_bound_to_another_entry(self) -> None:
+        proved = await self.check(self.fake.token(self.claims(nonce=nonce_for(b"another entry"))))
+        self.assertFalse(proved.bound)
 
-        return Deferred.fromCoroutine(check())
-
-    def test_two_tokens_for_one_entry_have_two_ids(self) -> Deferred[None]:
-        async def check() -> None:
-            first = await self.check(self.fake.token(self.claims(jti="1")))
-            second = await self.check(self.fake.token(self.claims(jti="2")))
-            self.assertNotEqual(first.replay_id, second.replay_id)
-
-        return Deferred.fromCoroutine(check())
-
-    def test_bound_to_another_entry(self) -> Deferred[None]:
-        async def check() -> None:
-            proved = await self.check(self.fake.token(self.claims(nonce=nonce_for(b"another entry"))))
-            self.assertFalse(proved.bound)
-
-        return Deferred.fromCoroutine(check())
-
-    def test_bound_to_nothing(self) -> Deferred[None]:
-        async def check() -> None:
-            proved = await self.check(self.fake.token(self.claims(nonce=None)))
-            self.assertFalse(proved.bound)
-
-        return Deferred.fromCoroutine(check())
+    async def test_bound_to_nothing(self) -> None:
+        proved = await self.check(self.fake.token(self.claims(nonce=None)))
+        self.assertFalse(proved.bound)
 
 
 class SeveralNamesTests(OidcCase):

@@ -19,16 +19,10 @@ DISCOVERY = "/.well-known/openid-configuration"
 class AwayTests(OidcCase):
     seconds = 1.0
 
-    def unavailable(self, reason: str) -> Deferred[None]:
-        return self.refused(Unavailable, reason, self.fake.token(self.claims()))
-
-    def test_nobody_listens(self) -> Deferred[None]:
-        async def check() -> None:
-            token = self.fake.token(self.claims())
-            await self.fake.stop()
-            await self.refused(Unavailable, "cannot be reached", token)
-
-        return Deferred.fromCoroutine(check())
+    async def test_nobody_listens(self) -> None:
+        token = self.fake.token(self.claims())
+        await self.fake.stop()
+        await self.refused(Unavailable, "cannot be reached", token)
 
     def test_silent(self) -> Deferred[None]:
         self.fake.paths[DISCOVERY] = is_silent
@@ -58,24 +52,17 @@ class AwayTests(OidcCase):
         self.fake.keys = [{}] * (MOST_KEYS + 1)
         return self.unavailable(f"{MOST_KEYS} are the most that are taken")
 
-    def test_a_failure_is_not_tried_again_at_once(self) -> Deferred[None]:
+    async def test_a_failure_is_not_tried_again_at_once(self) -> None:
         self.fake.paths[DISCOVERY] = says(b"oops", 500)
-
-        async def check() -> None:
-            for _ in range(10):
-                await self.unavailable("answers with the status 500")
-            self.assertEqual(self.fake.asked[DISCOVERY], 1)
-            del self.fake.paths[DISCOVERY]
-            self.clock.advance(5)
-            await self.bound(self.fake.token(self.claims()))
-
-        return Deferred.fromCoroutine(check())
+        for _ in range(10):
+            await self.unavailable("answers with the status 500")
+        self.assertEqual(self.fake.asked[DISCOVERY], 1)
+        del self.fake.paths[DISCOVERY]
+        self.clock.advance(5)
+        await self.bound(self.fake.token(self.claims()))
 
 
 class TooMuchTests(OidcCase):
-    def unavailable(self, reason: str) -> Deferred[None]:
-        return self.refused(Unavailable, reason, self.fake.token(self.claims()))
-
     def test_a_description_without_end(self) -> Deferred[None]:
         self.fake.paths[DISCOVERY] = floods
         return self.unavailable(f"the answer has more than {ANSWER_BYTES} bytes")
@@ -99,9 +86,6 @@ class TooMuchTests(OidcCase):
 
 
 class RedirectTests(OidcCase):
-    def unavailable(self, reason: str) -> Deferred[None]:
-        return self.refused(Unavailable, reason, self.fake.token(self.claims()))
-
     def test_within_the_provider(self) -> Deferred[None]:
         self.fake.paths["/jwks"] = moves_to("/keys")
         self.fake.paths["/keys"] = says({"keys": self.fake.keys})
@@ -132,7 +116,7 @@ class RedirectTests(OidcCase):
 class DescriptionTests(OidcCase):
     def wrong(self, reason: str, **members: object) -> Deferred[None]:
         self.fake.description = members
-        return self.refused(Unavailable, reason, self.fake.token(self.claims()))
+        return self.unavailable(reason)
 
     def test_of_another_issuer(self) -> Deferred[None]:
         return self.wrong("it is the description of 'https://evil.example', not of", issuer="https://evil.example")
@@ -203,26 +187,20 @@ class RememberedTests(OidcCase):
             lambda _: self.assertEqual((self.fake.asked[DISCOVERY], self.fake.asked["/jwks"]), (1, 1))
         )
 
-    def test_who_gives_up_does_not_stop_it_for_the_others(self) -> Deferred[None]:
-        async def check() -> None:
-            impatient = Deferred.fromCoroutine(self.check(self.fake.token(self.claims())))
-            patient = self.in_order()
-            impatient.cancel()
-            await DeferredList([impatient], consumeErrors=True)
-            await patient
+    async def test_who_gives_up_does_not_stop_it_for_the_others(self) -> None:
+        impatient = Deferred.fromCoroutine(self.check(self.fake.token(self.claims())))
+        patient = self.in_order()
+        impatient.cancel()
+        await DeferredList([impatient], consumeErrors=True)
+        await patient
 
-        return Deferred.fromCoroutine(check())
-
-    def test_an_outage_of_some_hours_is_none_here(self) -> Deferred[None]:
-        async def check() -> None:
-            await self.in_order()
-            self.fake.paths = {DISCOVERY: says(b"", 500), "/jwks": says(b"", 500)}
-            self.clock.advance(3600 + 86400 - 1)
-            await self.in_order()
-            self.clock.advance(1)
-            await self.refused(Unavailable, "answers with the status 500", self.fake.token(self.claims()))
-
-        return Deferred.fromCoroutine(check())
+    async def test_an_outage_of_some_hours_is_none_here(self) -> None:
+        await self.in_order()
+        self.fake.paths = {DISCOVERY: says(b"", 500), "/jwks": says(b"", 500)}
+        self.clock.advance(3600 + 86400 - 1)
+        await self.in_order()
+        self.clock.advance(1)
+        await self.refused(Unavailable, "answers with the status 500", self.fake.token(self.claims()))
 
     def test_nobody_is_asked_before_somebody_registers(self) -> None:
         self.begin()

@@ -215,37 +215,28 @@ class RotatedTests(OidcCase):
             token = self.fake.token(self.claims(), kid=f"made up {number}")
             await self.refused(Unavailable, "were fetched a moment ago; try again in", token)
 
-    def test_a_new_key_is_fetched_when_a_token_names_it(self) -> Deferred[None]:
-        async def check() -> None:
-            await self.bound(self.fake.token(self.claims()))
-            self.publish("new")
-            self.clock.advance(31)
-            await self.bound(self.new())
-            self.assertEqual(self.fake.asked["/jwks"], 2)
+    async def test_a_new_key_is_fetched_when_a_token_names_it(self) -> None:
+        await self.bound(self.fake.token(self.claims()))
+        self.publish("new")
+        self.clock.advance(31)
+        await self.bound(self.new())
+        self.assertEqual(self.fake.asked["/jwks"], 2)
 
-        return Deferred.fromCoroutine(check())
+    async def test_a_key_that_is_withdrawn_is_not_believed_then(self) -> None:
+        await self.bound(self.fake.token(self.claims()))
+        self.publish("new")
+        self.clock.advance(31)
+        await self.bound(self.new())
+        self.clock.advance(31)
+        await self.refused(UnknownKey, "does not have", self.fake.token(self.claims()))
 
-    def test_a_key_that_is_withdrawn_is_not_believed_then(self) -> Deferred[None]:
-        async def check() -> None:
-            await self.bound(self.fake.token(self.claims()))
-            self.publish("new")
-            self.clock.advance(31)
-            await self.bound(self.new())
-            self.clock.advance(31)
-            await self.refused(UnknownKey, "does not have", self.fake.token(self.claims()))
-
-        return Deferred.fromCoroutine(check())
-
-    def test_made_up_names_do_not_have_the_provider_asked_for_each(self) -> Deferred[None]:
-        async def check() -> None:
-            await self.bound(self.fake.token(self.claims()))
-            self.clock.advance(1)
-            await self.flood()
-            self.clock.advance(30)
-            await self.refused(UnknownKey, "does not have", self.fake.token(self.claims(), kid="made up"))
-            self.clock.advance(1)
-            await self.flood()
-            self.assertEqual(self.fake.asked["/jwks"], 2)
-            await self.bound(self.fake.token(self.claims()))
-
-        return Deferred.fromCoroutine(check())
+    async def test_made_up_names_do_not_have_the_provider_asked_for_each(self) -> None:
+        await self.bound(self.fake.token(self.claims()))
+        self.clock.advance(1)
+        await self.flood()
+        self.clock.advance(30)
+        await self.refused(UnknownKey, "does not have", self.fake.token(self.claims(), kid="made up"))
+        self.clock.advance(1)
+        await self.flood()
+        self.assertEqual(self.fake.asked["/jwks"], 2)
+        await self.bound(self.fake.token(self.claims()))
