@@ -13,13 +13,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.asymmetric import ed25519
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from google.protobuf.json_format import MessageToDict
 
 from coname.configuration import authority, blueprint, certificates, documents, folder
 from coname.configuration.authority import Authority
 from coname.configuration.blueprint import Blueprint
+from coname.configuration.console_files import console_files
 from coname.configuration.folder import NewFile
 from coname.configuration.options import InitOptions, checked
 from coname.core import vrf
@@ -122,13 +121,7 @@ def _replica_files(plan: Blueprint, number: int, credential: Credential) -> Iter
     if oidc is not None and oidc.secret:
         secret = oidc.secret.encode() + b"\n"
         yield NewFile(f"{place}/{blueprint.OIDC_SECRET_FILE}", secret, "shown to the OpenID provider", secret=True)
-    host_key = ed25519.Ed25519PrivateKey.generate()
-    private = host_key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
-    public = host_key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH) + b"\n"
-    yield NewFile(f"{place}/{blueprint.HOST_KEY_FILE}", private, "the console's SSH host key", secret=True)
-    yield NewFile(f"{place}/{blueprint.HOST_KEY_FILE}.pub", public, "its public half, for known_hosts")
-    allowed = f"{place}/{blueprint.AUTHORIZED_KEYS_FILE}"
-    yield NewFile(allowed, _AUTHORIZED_KEYS, "who may log in to the console", secret=True)
+    yield from console_files(_AUTHORIZED_KEYS, f"{place}/")
 
 
 def _verifier_files(plan: Blueprint, number: int, credential: Credential) -> Iterator[NewFile]:

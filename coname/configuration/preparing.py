@@ -13,11 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.asymmetric import ed25519
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from google.protobuf.json_format import MessageToDict
 
 from coname.configuration import admission, authority, blueprint, documents, folder, listen, reaching
+from coname.configuration.console_files import console_files
 from coname.configuration.describing import DESCRIPTION_FILE, describe
 from coname.configuration.findings import Findings
 from coname.configuration.folder import NewFile
@@ -174,18 +173,11 @@ def _front_url(model: pb.ReplicaConfig, wanted: NewReplica, config: pb.ReplicaCo
 
 
 def _console_files(model: Path, message: pb.ReplicaConfig) -> Sequence[NewFile]:
-    host_key = ed25519.Ed25519PrivateKey.generate()
-    private = host_key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
-    public = host_key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH) + b"\n"
     try:
         authorized = (model.parent / message.manhole.authorized_keys).read_bytes()
     except OSError:
         authorized = b""
-    return (
-        NewFile(blueprint.HOST_KEY_FILE, private, "the console's SSH host key", secret=True),
-        NewFile(f"{blueprint.HOST_KEY_FILE}.pub", public, "its public half, for known_hosts"),
-        NewFile(blueprint.AUTHORIZED_KEYS_FILE, authorized, "who may log in to the console", secret=True),
-    )
+    return console_files(authorized)
 
 
 def _read_secret(path: Path, findings: Findings) -> bytes:
