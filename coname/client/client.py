@@ -27,7 +27,7 @@ from coname.client.identity import Identity, Pending
 from coname.client.interfaces import IIdentityStore, ITransport
 from coname.client.planning import Change, plan_registration, plan_update
 from coname.client.proving import Claim, Prove
-from coname.client.questions import Question, Questions
+from coname.client.questions import Question, Questions, for_want_of_signatures
 from coname.client.records import MemoryRecords
 from coname.client.results import Outcome, Result
 from coname.client.state import PinnedState, realm_name
@@ -51,9 +51,6 @@ from coname.messages.config_pb2 import Config, RealmConfig
 
 _REFUSALS = (Refused, InvalidRequest, NotFound)
 """What a server says that will not take an update. It is the server's word, and proves nothing."""
-
-_OUTDATED = ("signatures", "freshness")
-"""Where the answer to an update does not verify because those who sign have changed since the lookup before it."""
 
 
 class Client:
@@ -188,7 +185,7 @@ class Client:
         except _REFUSALS as refusal:
             result = await self._in_force_after_all(before.asked, pending, refusal)
         except ProofInvalid as error:
-            if error.step not in _OUTDATED:
+            if not for_want_of_signatures(error):  # those who sign may have changed since the lookup before it
                 raise
             result = await self._in_force_after_all(before.asked, pending, error)
         if result.entry is None or result.entry.version < pending.entry.version:

@@ -26,7 +26,7 @@ from coname.client.judging import judged
 from coname.client.lineage import Lineage
 from coname.client.missing import missing_signatures
 from coname.client.results import Result
-from coname.client.servers import Server, Servers
+from coname.client.servers import Servers
 from coname.client.signers import naming
 from coname.client.state import PinnedState
 from coname.core import rollover
@@ -158,7 +158,7 @@ class Questions:
 
     async def _still(self, realm: RealmConfig, servers: Servers, error: ConameError) -> ConameError | None:
         """What to tell of `error`; None if it may have been for want of changes that are followed now."""
-        if not _for_want_of_signatures(error) or self._follower.known(realm) is None:
+        if not for_want_of_signatures(error) or self._follower.known(realm) is None:
             return error
         try:
             return None if await self._follower.catch_up(realm, servers, thorough=True) else error
@@ -188,7 +188,7 @@ class Questions:
             return best
         lineage = self._follower.known(question.realm)
         between = lineage is not None and lineage.changes and self._floor(question.realm, lineage) == lineage.newest
-        if lineage is None or not between or question.epoch or not _for_want_of_signatures(error):
+        if lineage is None or not between or question.epoch or not for_want_of_signatures(error):
             raise error
         try:
             return await self._ask(replace(question, epoch=lineage.newest), servers)
@@ -231,14 +231,11 @@ class Questions:
 
     def _servers_of(self, realm: RealmConfig) -> Servers:
         if realm.RealmName not in self._servers:
-            transport = self._connect(realm)
-            if not isinstance(transport, Servers):
-                transport = Servers([Server(realm.RealmName, transport)])
-            self._servers[realm.RealmName] = transport
+            self._servers[realm.RealmName] = Servers.of(realm.RealmName, self._connect(realm))
         return self._servers[realm.RealmName]
 
 
-def _for_want_of_signatures(error: ConameError) -> bool:
+def for_want_of_signatures(error: ConameError) -> bool:
     """Whether other signatures than those that were asked for might have done."""
     if isinstance(error, ProofInvalid):
         return error.step in ("signatures", "freshness")

@@ -23,7 +23,7 @@ from coname.client.interfaces import IRecords, ITransport
 from coname.client.lineage import Lineage
 from coname.client.questions import Question, Questions
 from coname.client.results import Result
-from coname.client.servers import Server, Servers
+from coname.client.servers import Servers
 from coname.client.signers import signer_words
 from coname.client.state import PinnedState
 from coname.client.transports.connecting import grpc_addresses, https_urls
@@ -136,8 +136,7 @@ async def renewed(
     if not alone:
         raise Misconfigured([f"realm {realm.RealmName} has neither addr nor URL: where are its servers?"])
     for name, only in alone:
-        way = connect(only)
-        servers = way if isinstance(way, Servers) else Servers([Server(name, way)])
+        servers = Servers.of(name, connect(only))
         try:
             await asking.ask(name, servers)
         finally:

@@ -106,6 +106,11 @@ class Servers:
         """See `ITransport`."""
         return framework.as_future(self._close)
 
+    @classmethod
+    def of(cls, name: str, transport: ITransport) -> Servers:
+        """`transport` as it is, if it is several already; else it alone, under that name."""
+        return transport if isinstance(transport, Servers) else cls([Server(name, transport)])
+
     async def ask(
         self,
         call: Callable[[ITransport], Awaitable[Any]],
