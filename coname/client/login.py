@@ -5,20 +5,16 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode
 
 from coname.client.framework import framework
 from coname.client.loopback import Loopback
 from coname.client.proving import Claim
-from coname.client.transports.connecting import https_urls
 from coname.client.transports.refusals import printable, refusal
-from coname.client.waiting import in_thread
-from coname.client.ways import Way, ways
-from coname.config import client_tls
+from coname.client.ways import Way, ask_ways
 from coname.core.addresses import split
-from coname.errors import LoginRefused, Misconfigured, RegistrationNeeded, Unreachable
+from coname.errors import LoginRefused, RegistrationNeeded
 from coname.messages.client_pb2 import EmailProof
 from coname.oidc.claims import nonce_for
 
@@ -55,7 +51,7 @@ class Login:
         :raises RegistrationNeeded: the realm has no login for this address, and says what it has.
         :raises LoginRefused: nobody has logged in, or the login came to nothing.
         """
-        front, offered = await self._ask(claim)
+        front, offered = await ask_ways(claim, self._folder)
         way = _with_login(offered, claim.address)
         loopback = Loopback()
         try:
@@ -63,22 +59,6 @@ class Login:
             return proof_in(await self._outcome(loopback))
         finally:
             loopback.close()
-
-    async def _ask(self, claim: Claim) -> tuple[str, Sequence[Way]]:
-        """The first front that answers, and the ways that it has."""
-        fronts = https_urls(claim.realm)
-        if not fronts:
-            raise Misconfigured(
-                [f"realm {claim.realm.RealmName} has no URL (of its HTTPS front), where one logs in to register"]
-            )
-        domain, tls = split(claim.address)[1], client_tls(claim.realm, self._folder)
-        failure: Unreachable | None = None
-        for front in fronts:
-            try:
-                return front.rstrip("/"), await in_thread(partial(ways, front, tls, domain))
-            except Unreachable as error:
-                failure = failure or error
-        raise failure or Unreachable("nobody was asked")
 
     async def _outcome(self, loopback: Loopback) -> Mapping[str, str]:
         until = self._clock() + LOGIN_SECONDS

@@ -8,12 +8,9 @@ from pathlib import Path
 
 from coname.client.proving import Claim
 from coname.client.transports.refusals import printable
-from coname.client.waiting import in_thread
-from coname.client.ways import Way, ways
-from coname.config import client_tls
-from coname.core.addresses import split
+from coname.client.ways import Way, ask_ways
 from coname.core.hashes import entry_hash
-from coname.errors import ConameError, Misconfigured, RegistrationNeeded
+from coname.errors import ConameError, RegistrationNeeded
 from coname.messages.client_pb2 import EmailProof
 
 MAIL = """From: {address}
@@ -51,14 +48,8 @@ class Mailing:
 
         :raises RegistrationNeeded: the realm takes no mails for this address, and says what it takes.
         """
-        if not claim.realm.URL:
-            raise Misconfigured(
-                [f"realm {claim.realm.RealmName} has no URL (of its HTTPS front), which says what to send"]
-            )
-        front, domain = claim.realm.URL.rstrip("/"), split(claim.address)[1]
-        tls = client_tls(claim.realm, self._folder)
-        way = _by_mail(await in_thread(lambda: ways(front, tls, domain)), claim.address)
-        raise MailNeeded(mail_for(claim, way))
+        _, offered = await ask_ways(claim, self._folder)
+        raise MailNeeded(mail_for(claim, _by_mail(offered, claim.address)))
 
 
 def mail_for(claim: Claim, way: Way) -> str:

@@ -5,19 +5,48 @@ from __future__ import annotations
 import json
 import ssl
 from collections.abc import Sequence
+from functools import partial
 from http.client import HTTPException, HTTPSConnection
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from coname.client.proving import Claim
+from coname.client.transports.connecting import https_urls
+from coname.client.waiting import in_thread
+from coname.config import client_tls
 from coname.configuration.certificates import pem
 from coname.configuration.tls import TlsIdentity
-from coname.errors import InvalidRequest, Unreachable
+from coname.core.addresses import split
+from coname.errors import InvalidRequest, Misconfigured, Unreachable
 
 ANSWER_BYTES = 64 * 1024
 SECONDS = 15.0
 
 Way = dict[str, str]
 """A kind of proof, and what one needs to know for it; `login`: the path at the front where a login begins."""
+
+
+async def ask_ways(claim: Claim, folder: Path) -> tuple[str, Sequence[Way]]:
+    """The first front of the claim's realm that answers, and the ways that it has for the claim's address.
+
+    :param folder: where the configuration's paths begin.
+    :raises Misconfigured: the realm has no front. :raises Unreachable: none of them answers.
+    :raises InvalidRequest: one does not answer as it should.
+    """
+    fronts = https_urls(claim.realm)
+    if not fronts:
+        raise Misconfigured(
+            [f"realm {claim.realm.RealmName} has no URL (of its HTTPS front), which says how addresses are registered"]
+        )
+    domain, tls = split(claim.address)[1], client_tls(claim.realm, folder)
+    failure: Unreachable | None = None
+    for front in fronts:
+        try:
+            return front.rstrip("/"), await in_thread(partial(ways, front, tls, domain))
+        except Unreachable as error:
+            failure = failure or error
+    raise failure or Unreachable("nobody was asked")
 
 
 def ways(url: str, tls: TlsIdentity, domain: str) -> Sequence[Way]:

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from coname.client import login
+from coname.client import ways as asking
 from coname.client.login import Login, login_address, proof_in
 from coname.client.loopback import Loopback
 from coname.client.proving import Claim
@@ -179,7 +179,7 @@ class LoginTests(TestCase):
         txaio.use_twisted()
         self.shown: list[str] = []
         self.offered: Any = [{"kind": "dkim"}, {"kind": "oidc", "login": "/oidc/login"}]
-        self.patch(login, "ways", lambda url, tls, domain: self.offered)
+        self.patch(asking, "ways", lambda url, tls, domain: self.offered)
         self.claim = Claim(ALICE, ENTRY, RealmConfig(RealmName="r", URL="https://keys.example.com/"))
 
     def prove(self, show: Any, **more: Any) -> Deferred[EmailProof]:
@@ -224,7 +224,7 @@ class LoginTests(TestCase):
             self.shown.append(address)
             raise LoginRefused("enough")
 
-        self.patch(login, "ways", ways)
+        self.patch(asking, "ways", ways)
         self.claim.realm.URLs.append("https://second.example.com")
         refused = self.assertFailure(self.prove(show), LoginRefused)
         return refused.addCallback(
@@ -235,7 +235,7 @@ class LoginTests(TestCase):
         def ways(url: str, tls: object, domain: str) -> Any:
             raise Unreachable("away")
 
-        self.patch(login, "ways", ways)
+        self.patch(asking, "ways", ways)
         return self.assertFailure(self.prove(self.shown.append), Unreachable)
 
     def test_a_realm_without_a_front(self) -> Deferred[Any]:

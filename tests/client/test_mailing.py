@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from twisted.trial.unittest import SynchronousTestCase
+from pathlib import Path
+from typing import Any
 
-from coname.client.mailing import mail_for
+import txaio
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from coname.client import ways as asking
+from coname.client.mailing import Mailing, MailNeeded, mail_for
 from coname.client.proving import Claim
+from coname.errors import Misconfigured, Unreachable
 from coname.messages.config_pb2 import RealmConfig
 from coname.registration.dkim import subject
 
@@ -29,3 +36,25 @@ class MailTests(SynchronousTestCase):
         mail = mail_for(CLAIM, {"kind": "dkim", "to_addr": "x\nBcc: y", "subject_prefix": "a\r\nBcc: z\x1b[2J"})
         self.assertEqual(len(mail.partition("\n\n")[0].splitlines()), 3)
         self.assertNotIn("\x1b", mail)
+
+
+class FrontTests(TestCase):
+    def setUp(self) -> None:
+        txaio.use_twisted()
+
+    def prove(self, realm: RealmConfig) -> Deferred[Any]:
+        return ensureDeferred(Mailing(Path())(Claim(CLAIM.address, CLAIM.entry, realm)))
+
+    def test_another_front_where_the_first_does_not_answer(self) -> Deferred[Any]:
+        def ways(url: str, tls: object, domain: str) -> Any:
+            if "second" not in url:
+                raise Unreachable("away")
+            return [{"kind": "dkim", "to_addr": "keys@example.org"}]
+
+        self.patch(asking, "ways", ways)
+        realm = RealmConfig(RealmName="r", URL="https://first.example.com", URLs=["https://second.example.com"])
+        needed = self.assertFailure(self.prove(realm), MailNeeded)
+        return needed.addCallback(lambda error: self.assertIn("To: keys@example.org", error.mail))
+
+    def test_a_realm_without_a_front(self) -> Deferred[Any]:
+        return self.assertFailure(self.prove(RealmConfig(RealmName="r")), Misconfigured)
