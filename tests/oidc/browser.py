@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import ssl
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from html import unescape
 from html.parser import HTMLParser
 from http.client import HTTPMessage
 from http.cookiejar import CookieJar
-from typing import IO
+from typing import IO, Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode, urljoin
 from urllib.request import (
@@ -84,6 +85,12 @@ def program_address(document: str) -> str | None:
     """Where the front's question leads whoever says yes: to the program that waits. None: it is no question."""
     found = re.search(r'<a href="(http://127\.0\.0\.1:[^"]*)">It was me', document)
     return None if found is None else unescape(found[1])
+
+
+def outcome_in(document: str) -> Any:
+    """What the front's document hands to the page."""
+    (found,) = re.findall(r'data-outcome="([^"]*)"', document)
+    return json.loads(unescape(found))
 
 
 class _Stopped(Exception):

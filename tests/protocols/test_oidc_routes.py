@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import re
 from base64 import urlsafe_b64encode
 from hashlib import sha256
-from html import unescape
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
@@ -28,7 +25,7 @@ from coname.protocols.oidc_routes import oidc_routes
 from coname.protocols.responses import Response
 from coname.registration.oidc import OidcChecker
 from coname.registration.proof import Presented
-from tests.oidc.browser import program_address
+from tests.oidc.browser import outcome_in, program_address
 from tests.oidc.fake_provider import ADDRESS, NOW, FakeProvider, says
 
 FRONT = "https://keys.example.com:25519"
@@ -63,9 +60,7 @@ class Answer:
     @property
     def outcome(self) -> Any:
         """What the page is handed."""
-        found = re.search(r'data-outcome="([^"]*)"', self.body)
-        assert found is not None, self.body
-        return json.loads(unescape(found[1]))
+        return outcome_in(self.body)
 
 
 class FrontCase(TestCase):

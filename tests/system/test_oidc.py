@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
-from html import unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -19,7 +17,7 @@ from twisted.trial.unittest import TestCase
 from coname.configuration.options import OidcOptions
 from coname.messages.client_pb2 import UpdateRequest
 from coname.oidc.claims import nonce_for
-from tests.oidc.browser import Browser, Page
+from tests.oidc.browser import Browser, outcome_in
 from tests.oidc.provider import RealProvider, client
 from tests.ports import RUN, free_ports
 from tests.system.processes import PATIENCE, KeyserverProcess, Stub, program
@@ -73,7 +71,7 @@ class OidcCase(TestCase):
         """The outcome that the page is handed after a login for `entry`."""
         query = urlencode({"domain": "example.com", "nonce": nonce_for(entry)})
         page = Browser(str(self.keyserver.authority)).log_in(f"{self.front}/oidc/login?{query}", name)
-        return outcome_in(page)
+        return outcome_in(page.text)
 
     def refused(self, request: UpdateRequest) -> tuple[str, str]:
         """The status and the sentence that `request` is refused with."""
@@ -136,16 +134,9 @@ class ProofTests(OidcCase):
 
     def test_the_page_is_told_of_a_refusal(self) -> None:
         page = Browser(str(self.keyserver.authority)).go(f"{self.front}/oidc/login?domain=example.org")
-        self.assertEqual(outcome_in(page)["error"]["code"], "not_found")
+        self.assertEqual(outcome_in(page.text)["error"]["code"], "not_found")
 
     def test_the_ways_to_register(self) -> None:
         page = Browser(str(self.keyserver.authority)).go(f"{self.front}/registration?domain=Example.com")
         way = {"kind": "oidc", "issuer": f"http://127.0.0.1:{self.port}", "login": "/oidc/login"}
         self.assertEqual(json.loads(page.text), {"anybody": False, "proofs": [way]})
-
-
-def outcome_in(page: Page) -> Any:
-    """What the page is handed."""
-    found = re.search(r'data-outcome="([^"]*)"', page.text)
-    assert found is not None, page
-    return json.loads(unescape(found[1]))
