@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred
 
 from coname.oidc.login import Logins
+from coname.oidc.paths import CALLBACK, LOGIN
 from coname.oidc.underway import Purpose, purpose
 from coname.protocols.login_outcomes import SCRIPT_ROUTE, cookies_of, deliver, send_off
 from coname.protocols.query import fields_of
@@ -53,8 +54,8 @@ def oidc_routes(logins: Logins) -> Routes:
 
     return {
         b"/oidc": {b"GET": plainly},
-        b"/oidc/login": {b"GET": depart},
-        b"/oidc/callback": {b"GET": arrive},
+        LOGIN.encode(): {b"GET": depart},
+        CALLBACK.encode(): {b"GET": arrive},
         **SCRIPT_ROUTE,
     }
 

@@ -23,6 +23,7 @@ from coname.oidc.underway import purpose
 from coname.protocols.login_outcomes import SCRIPT_ROUTE, cookies_of, deliver, send_off
 from coname.protocols.query import fields_of
 from coname.protocols.responses import Response
+from coname.registration.saml import LOGIN
 
 if TYPE_CHECKING:
     from coname.protocols.http_exchange import Exchange
@@ -56,7 +57,7 @@ def saml_routes(logins: SamlLogins, describe: Callable[[str], bytes], consumers:
         return Response(200, XML, describe(_domain(fields_of(exchange.query))))
 
     routes: dict[bytes, Mapping[bytes, Handler]] = {
-        b"/saml": {b"GET": depart},
+        LOGIN.encode(): {b"GET": depart},
         b"/saml/metadata": {b"GET": metadata},
         **SCRIPT_ROUTE,
     }
