@@ -18,8 +18,9 @@ from coname.core.evidence_bounds import FORMAT, Budget
 from coname.core.evidence_files import write_bundle
 from coname.core.evidence_keys import Keys
 from coname.core.hashes import shake
+from coname.core.ratifications import only_good
 from coname.errors import ProofInvalid
-from coname.messages.client_pb2 import LookupProof, RatifiedHead, SignedEpochHead
+from coname.messages.client_pb2 import LookupProof, RatifiedHead
 from coname.messages.config_pb2 import RealmConfig
 from coname.messages.evidence_pb2 import EvidenceBundle, ProvenEntry
 
@@ -91,7 +92,7 @@ def _bundles(
         keys = Keys(realm, changes, Budget())
     except ProofInvalid:  # the configuration is another than the one that was followed from: it proves nothing
         return
-    before, now = (_good(keys, proof.ratifications) for proof in (older, seen))
+    before, now = (only_good(proof.ratifications, keys.good) for proof in (older, seen))
     if not (before and now):
         return
     heads = EvidenceBundle(
@@ -106,15 +107,3 @@ def _bundles(
 def _entry(head: int, proof: LookupProof) -> ProvenEntry:
     entry = proof.entry if proof.HasField("entry") else None
     return ProvenEntry(head=head, index=proof.index, tree_proof=proof.tree_proof, entry=entry)
-
-
-def _good(keys: Keys, ratifications: Sequence[SignedEpochHead]) -> list[SignedEpochHead]:
-    """Each signer's good signature, once."""
-    found, seen = list[SignedEpochHead](), set[int]()
-    for ratification in ratifications:
-        unseen = {signer: each for signer, each in ratification.signatures.items() if signer not in seen}
-        good = keys.good(ratification.head, unseen)
-        seen |= good.keys()
-        if good:
-            found.append(SignedEpochHead(head=ratification.head, signatures=good))
-    return found

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 from coname.client import continuity
 from coname.core import policies, ratifications, rollover
@@ -173,7 +173,8 @@ class Lineage:
             return self
         demanded = self.realm_now(realm)
         rollover.follow(demanded, ratified)
-        change = Change(good_signatures(demanded, ratified))
+        counted = ratifications.only_good(ratified, partial(policies.signed_by, demanded.verification_policy))
+        change = Change(RatifiedHead(ratifications=counted))
         rollover.exchanged(realm, change.policy, change.epoch)
         kept = (*self.changes, change)[-MAX_KEPT:]
         return replace(self, changes=kept, forgotten=self.count + 1 - len(kept))
@@ -211,15 +212,3 @@ def configured(known: Lineage | None, realm: RealmConfig) -> Lineage:
     if not known.changes and not known.knows(realm.keyserver_auth):
         return begin(realm)  # nothing was followed yet: only the configuration has changed
     return known
-
-
-def good_signatures(realm: RealmConfig, ratified: Sequence[SignedEpochHead]) -> RatifiedHead:
-    """Those signatures that count for `realm`, each signer's once."""
-    found, seen = RatifiedHead(), set[int]()
-    for each in ratified:
-        unseen = {signer: signature for signer, signature in each.signatures.items() if signer not in seen}
-        good = set(policies.signed_by(realm.verification_policy, each.head, unseen))
-        if good:
-            seen |= good
-            found.ratifications.add(head=each.head, signatures={signer: unseen[signer] for signer in good})
-    return found

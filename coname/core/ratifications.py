@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 from coname.core import heads, policies, quorums, times
 from coname.core.text import quoted
 from coname.errors import Misconfigured, ProofInvalid
+from coname.messages.client_pb2 import SignedEpochHead
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from coname.core.heads import Head
-    from coname.messages.client_pb2 import Duration, SignedEpochHead
+    from coname.messages.client_pb2 import Duration
     from coname.messages.config_pb2 import RealmConfig
 
 MAX_RATIFICATIONS = 1024
@@ -96,3 +97,20 @@ def check_signatures(realm: RealmConfig, ratifications: Sequence[SignedEpochHead
             f"expected the signatures of {policies.describe(policy)}; good ones are by: {quorums.ids(signers)}",
         )
     return signers
+
+
+def only_good(
+    ratifications: Sequence[SignedEpochHead], good: Callable[[bytes, Mapping[int, bytes]], Iterable[int]]
+) -> list[SignedEpochHead]:
+    """`ratifications` with each signer's good signature once, and nothing else: what shows them to somebody else.
+
+    :param good: by whom, of those that have signed a head, the signatures are good.
+    """
+    found, seen = list[SignedEpochHead](), set[int]()
+    for each in ratifications:
+        unseen = {signer: signature for signer, signature in each.signatures.items() if signer not in seen}
+        signers = set(good(each.head, unseen))
+        seen |= signers
+        if signers:
+            found.append(SignedEpochHead(head=each.head, signatures={signer: unseen[signer] for signer in signers}))
+    return found
