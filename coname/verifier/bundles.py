@@ -152,11 +152,11 @@ def _add_entries(made: EvidenceBundle, place: Place, all_of_them: bool, room: in
     left = room - made.ByteSize()
     for index in place.opened.entries if all_of_them else place.opened.suspects:
         shown = _proven(0, index, None if all_of_them else history.current(index), history.prove(index))
-        left -= shown.ByteSize() + _FRAME
-        if left >= 0:
+        size = shown.ByteSize() + _FRAME
+        if size <= left:
+            left -= size
             made.entries.append(shown)
             continue
-        left += shown.ByteSize() + _FRAME
         if _TOO_LARGE not in made.account:
             made.account += _TOO_LARGE
         if all_of_them:  # a part would be of no use
