@@ -2,7 +2,6 @@
 
 import { newEntry, newEntryBytes } from "../owner/compose.js";
 import { settled } from "../owner/identity.js";
-import { sealed } from "../owner/signer.js";
 import { split } from "../verify/addresses.js";
 import { equal } from "../verify/bytes.js";
 import { ConameError, UpdateInvalid } from "../verify/errors.js";
@@ -44,12 +43,10 @@ export class Publishing {
   /**
    * @param {import("./owner_view.js").OwnerView} view
    * @param {Identity} identity with the update on its way
-   * @param {boolean} copySaved
    */
-  constructor(view, identity, copySaved) {
+  constructor(view, identity) {
     this.view = view;
     this.identity = identity;
-    this.copySaved = copySaved;
     this.steps = h("ol", { class: "progress", "aria-label": "How far it is" });
     this.outcome = h("div", {});
     this.element = h("div", {}, h("h2", {}, `Publishing for ${identity.address}`), this.steps, this.outcome);
@@ -88,7 +85,7 @@ export class Publishing {
   async start() {
     try {
       this.outcome.replaceChildren();
-      await this.view.keep(this.copySaved ? { ...this.identity, keys: this.identity.keys.map(sealed) } : this.identity);
+      await this.view.keep(this.identity);
       await persist();
       if (!this.registering) return await this.send();
       this.#progress("proved");
@@ -172,8 +169,7 @@ export class Publishing {
       throw new ConameError("the server took the change, and proves that it is not in force", "not_in_force");
     }
     const ours = answer.proof.entry !== null && equal(answer.proof.entry, newEntryBytes(this.pending));
-    const kept = this.copySaved ? { ...this.identity, keys: this.identity.keys.map(sealed) } : this.identity;
-    await this.view.keep(settled(kept, entry));
+    await this.view.keep(settled(this.identity, entry));
     if (!ours) return this.failed(new UpdateInvalid("another change came first; look at what is there now"));
     this.#progress("done");
     const title = `Published: epoch ${answer.verified.epoch} is ratified, and has it`;

@@ -3,7 +3,7 @@
 import { newEntry, newEntryBytes } from "../owner/compose.js";
 import { write } from "../owner/identity_file.js";
 import { exportable } from "../owner/signer.js";
-import { equal, hex } from "../verify/bytes.js";
+import { equal } from "../verify/bytes.js";
 import { describe } from "../keys/kinds.js";
 import { download, factList, h, notice } from "./dom.js";
 import { bytesOf } from "./result_card.js";
@@ -170,9 +170,4 @@ export function saveCopy(identity) {
 /** @param {Identity} identity @returns {boolean} whether a copy can be saved */
 export function canSave(identity) {
   return identity.keys.some(exportable);
-}
-
-/** @param {Identity} identity */
-export function keyIds(identity) {
-  return identity.keys.map((key) => hex(key.public).slice(0, 16)).join(", ");
 }

@@ -2,8 +2,7 @@
  * The signing key in this browser: what it means that it is here or not, saving a copy, bringing one in, removing it.
  */
 
-import { withKeysOf } from "../owner/identity.js";
-import { sealed } from "../owner/signer.js";
+import { sealedKeys, withKeysOf } from "../owner/identity.js";
 import { newEntry } from "../owner/compose.js";
 import { h, notice } from "./dom.js";
 import { importForm } from "./owner_import.js";
@@ -78,7 +77,7 @@ async function remove(view, identity) {
 /** @param {OwnerView} view @param {Identity} identity */
 function confirmSaved(view, identity) {
   const seal = async () => {
-    await view.keep({ ...identity, keys: identity.keys.map(sealed) });
+    await view.keep(sealedKeys(identity));
     await view.begin(identity.address);
   };
   const words = "Then this browser need not be able to read its own any more: it keeps one that it can only sign with.";

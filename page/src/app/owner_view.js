@@ -5,7 +5,7 @@
  */
 
 import { NONCE_SIZE, newKeys } from "../owner/compose.js";
-import { owns, prepareUpdate, sameKeys, settled, withKeysOf } from "../owner/identity.js";
+import { owns, prepareUpdate, sameKeys, sealedKeys, settled, withKeysOf } from "../owner/identity.js";
 import { realmName } from "../owner/identity_file.js";
 import { generate } from "../owner/signer.js";
 import { announce, byId, focusOn, h, notice } from "./dom.js";
@@ -209,7 +209,7 @@ export class OwnerView {
         type: "button",
         class: "primary",
         disabled: asksToSave,
-        onclick: () => void this.#publishing(identity, choice === "saved").start(),
+        onclick: () => void this.#publishing(choice === "saved" ? sealedKeys(identity) : identity).start(),
       },
       registering ? "Register and publish" : "Publish the change",
     );
@@ -237,9 +237,9 @@ export class OwnerView {
     announce("This is what will be published");
   }
 
-  /** @param {Identity} identity @param {boolean} [copySaved] */
-  #publishing(identity, copySaved = false) {
-    const publishing = new Publishing(this, identity, copySaved);
+  /** @param {Identity} identity */
+  #publishing(identity) {
+    const publishing = new Publishing(this, identity);
     this.show(publishing.element);
     return publishing;
   }

@@ -42,7 +42,7 @@ export function describe(name, value) {
     return { title, facts: facts(name, value, text), text, problem: null };
   } catch (error) {
     if (!(error instanceof InvalidRequest)) throw error;
-    return { title, facts: raw(value), text, problem: `This is not what its name says: ${error.message}.` };
+    return { title, facts: raw(value, text), text, problem: `This is not what its name says: ${error.message}.` };
   }
 }
 
@@ -52,7 +52,7 @@ function facts(name, value, text) {
   if (name === "ssh")
     return sshKeys(text ?? "").map(({ type, fingerprint, comment }) => [type, `${fingerprint} ${comment}`.trim()]);
   if (name === "age") return ageRecipients(text ?? "").map((each) => ["Recipient", each]);
-  return raw(value);
+  return raw(value, text);
 }
 
 /** @param {Uint8Array} value @returns {[string, string][]} */
@@ -66,9 +66,8 @@ function openpgpFacts(value) {
   ];
 }
 
-/** @param {Uint8Array} value @returns {[string, string][]} */
-function raw(value) {
-  const text = asText(value);
+/** @param {Uint8Array} value @param {string | null} text @returns {[string, string][]} */
+function raw(value, text) {
   const shown = text ?? (value.length > 64 ? `${hex(value.slice(0, 64))}…` : hex(value));
   return [[`${value.length} bytes, as ${text === null ? "hexadecimal" : "text"}`, shown]];
 }

@@ -2,6 +2,7 @@
  * Entries, profiles and requests, built from what is known. Pure: nonces and keys are given.
  */
 
+import { base64 } from "../verify/bytes.js";
 import { profileCommitment, keyId, shake } from "../verify/hashes.js";
 import * as messages from "../verify/messages.js";
 import { encode } from "../verify/encoding.js";
@@ -76,6 +77,5 @@ export function newKeys(request) {
 
 /** @param {Bytes} entry encoded @returns {string} the nonce that binds a login to it (base64url, without padding) */
 export function loginNonce(entry) {
-  const text = btoa(String.fromCharCode(...shake(entry, 32)));
-  return text.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+  return base64(shake(entry, 32)).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 }

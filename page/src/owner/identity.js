@@ -15,7 +15,7 @@ import { UpdateInvalid } from "../verify/errors.js";
 import { checkUpdate } from "../verify/policies.js";
 import { satisfied } from "../verify/quorums.js";
 import { bareUpdate, compose, newEntry, newKeys, soleKeyPolicy } from "./compose.js";
-import { findKey, sign } from "./signer.js";
+import { findKey, sealed, sign } from "./signer.js";
 
 /** @typedef {import("../verify/types.d.ts").Bytes} Bytes */
 /** @typedef {import("../verify/types.d.ts").AuthorizationPolicy} AuthorizationPolicy */
@@ -55,6 +55,11 @@ export function settled(identity, entry) {
   const named = [...(entry.update_policy?.public_keys.values() ?? [])].flatMap(({ ed25519 }) => ed25519 ?? []);
   const needed = identity.keys.filter((key) => named.some((each) => equal(each, key.public)));
   return { ...identity, pending: null, keys: needed.length ? needed : identity.keys };
+}
+
+/** @param {Identity} identity @returns {Identity} as it is kept once a copy was saved: its keys can sign, see signer.js */
+export function sealedKeys(identity) {
+  return { ...identity, keys: identity.keys.map(sealed) };
 }
 
 /**

@@ -11,7 +11,7 @@
 
 import { among } from "./addresses.js";
 import { equal, hex, utf8 } from "./bytes.js";
-import { DecodeError, InvalidRequest, Misconfigured, ProofInvalid } from "./errors.js";
+import { DecodeError, Misconfigured, ProofInvalid } from "./errors.js";
 import { entryHash, profileCommitment } from "./hashes.js";
 import { Entry, Profile } from "./messages.js";
 import * as policies from "./policies.js";
@@ -33,21 +33,6 @@ export const STEPS = ["user", "index", "ratification", "freshness", "signatures"
 
 /** By their numbers in a configuration. */
 const SUITES = [VRF_2017, RFC9381];
-
-/**
- * The realm that answers for an address: the one whose `domains` has the address's domain.
- *
- * @param {import("./types.d.ts").Config} config @param {string} userId @returns {RealmConfig}
- * @throws {InvalidRequest} no realm answers for it
- * @throws {Misconfigured} two realms claim the domain
- */
-export function realmFor(config, userId) {
-  const domain = userId.slice(userId.lastIndexOf("@") + 1);
-  const found = config.realms.filter((realm) => among(realm.domains, domain));
-  if (!found.length) throw new InvalidRequest(`no realm in the configuration answers for the domain ${quoted(domain)}`);
-  if (found.length > 1) throw new Misconfigured(`two realms list the domain ${quoted(domain)}`);
-  return found[0];
-}
 
 /**
  * Check that `proof` is the answer of `realm` for `userId`, complete and fresh.

@@ -91,9 +91,6 @@ export interface RealmConfig {
   /** The part of verification_policy that is the replicas', where the configuration says. */
   keyserver_auth: AuthorizationPolicy | null;
 }
-export interface Config {
-  realms: RealmConfig[];
-}
 
 /** An epoch's head, read and checked for its form. */
 export interface Head {
