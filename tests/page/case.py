@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.page.browser import Chromium, accessibility, open_page, picture
+from tests.page.lying import LyingServer
 from tests.page.node import needs_packages
 from tests.system.processes import KeyserverProcess
 
@@ -136,3 +137,19 @@ class PageCase(SynchronousTestCase):
 
     def matches(self, pattern: str, text: str) -> None:
         self.assertTrue(re.search(pattern, text, re.DOTALL), f"{pattern!r} is not in:\n{text}")
+
+
+class LyingCase(PageCase):
+    """A page whose server can be made to lie.
+
+    :ivar lying: that server, which stands before the keyserver.
+    """
+
+    lying: LyingServer
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.lying = LyingServer(self.url)
+        self.addCleanup(self.lying.close)
+        self.url = self.lying.address
+        self.browser.hosts.add(urlsplit(self.url).netloc)

@@ -8,7 +8,6 @@ import datetime
 import json
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -18,8 +17,7 @@ from coname.core.vrf import suite
 from coname.messages.client_pb2 import Entry, Profile
 from tests.core.honest import key
 from tests.page.browser import Chromium
-from tests.page.case import PageCase
-from tests.page.lying import LyingServer
+from tests.page.case import LyingCase
 from tests.system.processes import Stub
 
 REFUSED = "Refused: the proof does not verify"
@@ -34,9 +32,7 @@ def spoilt(text: str, place: int = 40) -> str:
 
 
 @pytest.mark.xdist_group("page-lies")
-class Lies(PageCase):
-    lying: LyingServer
-
+class Lies(LyingCase):
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
@@ -60,10 +56,6 @@ class Lies(PageCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.lying = LyingServer(self.url)
-        self.addCleanup(self.lying.close)
-        self.url = self.lying.address
-        self.browser.hosts.add(urlsplit(self.url).netloc)
         self.assertIsInstance(self.browser, Chromium)
 
     def lie(self, change: Callable[[Proof], object], address: str = "alice@example.com") -> str:

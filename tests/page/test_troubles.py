@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
-from tests.page.case import AGE, SSH, PageCase
-from tests.page.lying import LyingServer
+from tests.page.browser import open_page
+from tests.page.case import AGE, SSH, LyingCase
 
 NO_STORAGE = (
     "Object.defineProperty(window, 'indexedDB', {get() { throw new DOMException('blocked', 'SecurityError'); }});"
@@ -27,19 +26,11 @@ def refusal(status: int, code: str, message: str = "so it is") -> Any:
 
 
 @pytest.mark.xdist_group("page-troubles")
-class Troubles(PageCase):
-    def setUp(self) -> None:
-        super().setUp()
-        self.lying = LyingServer(self.url)
-        self.addCleanup(self.lying.close)
-        self.url = self.lying.address
-        self.browser.hosts.add(urlsplit(self.url).netloc)
-
+class Troubles(LyingCase):
     def visit_with(self, script: str) -> Any:
         page = self.browser.profile()
         page.context.add_init_script(script)
-        page.goto(self.url)
-        page.wait_for_selector("html[data-ready=yes]")
+        open_page(page, self.url)
         return page
 
     def about_to_register(self, page: Any, address: str, key: str = SSH) -> None:
@@ -167,8 +158,7 @@ class Troubles(PageCase):
         """Each makes a key. Only one of the two comes into force, and it is still there afterwards."""
         one = self.visit()
         two = one.context.new_page()
-        two.goto(self.url)
-        two.wait_for_selector("html[data-ready=yes]")
+        open_page(two, self.url)
         self.about_to_register(one, "twice@example.com")
         self.about_to_register(two, "twice@example.com", AGE)
         one.click("button:has-text('Register and publish')")
