@@ -23,7 +23,7 @@ from coname.messages.client_pb2 import LookupRequest, PolicyChanges, PolicyChang
 from coname.messages.config_pb2 import RealmConfig
 from tests.ports import free_ports
 from tests.system.cluster import ReplicaProcess
-from tests.system.processes import Owner, Stub, program, wait_for
+from tests.system.processes import Owner, Stub, VerifierProcess, program, wait_for
 
 MIN_EPOCH_SECONDS = 0.3
 
@@ -57,7 +57,7 @@ class GrowingRealm:
         self.replicas = {number: ReplicaProcess(self.folder, number) for number in range(1, size + 1)}
         self.acknowledged: list[str] = []
         self._numbers = itertools.count(1)
-        self._others: list[subprocess.Popen[bytes]] = []
+        self._verifiers: dict[int, VerifierProcess] = {}
 
     def host(self, number: int) -> str:
         return f"127.0.77.{number}"
@@ -78,15 +78,14 @@ class GrowingRealm:
         """What ``coname cluster …`` prints."""
         done = subprocess.run([program("coname"), "cluster", *words], capture_output=True, text=True, timeout=60)
         if done.returncode != fails:
-            logs = "".join(
-                f"\n--- {path.name}\n{path.read_text()[-1500:]}" for path in self.folder.parent.glob("*.log")
-            )
-            raise AssertionError(f"coname cluster {words}: {done.returncode}\n{done.stdout}\n{done.stderr}{logs}")
+            said = f"{done.stdout}\n{done.stderr}{self.logs()}"
+            raise AssertionError(f"coname cluster {words}: {done.returncode}\n{said}")
         return done.stdout + done.stderr
 
     def logs(self) -> str:
         """The ends of all of them."""
-        return "".join(f"\n--- {path.name}\n{path.read_text()[-1500:]}" for path in self.folder.parent.glob("*.log"))
+        paths = (*self.folder.parent.glob("*.log"), *self.folder.glob("*.log"))
+        return "".join(f"\n--- {path.name}\n{path.read_text()[-1500:]}" for path in paths)
 
     def prepare(self, number: int, model: int, *words: str) -> ReplicaProcess:
         """The folder of a new replica, which is not started."""
@@ -175,30 +174,25 @@ class GrowingRealm:
     # verifiers
 
     def start_verifier(self, number: int) -> None:
-        words = [program("twistd"), "--nodaemon", "--pidfile=", "coname-verifier"]
-        config = self.folder / f"verifier{number}" / "config.json"
-        with (self.folder.parent / f"verifier{number}.log").open("ab") as log:
-            self._others.append(subprocess.Popen([*words, f"--config={config}"], stdout=log, stderr=log))
+        self._verifiers[number] = VerifierProcess(self, number)
+        self._verifiers[number].start()
 
     def move_verifier(self, number: int, to: int) -> None:
         """Let it follow another replica."""
-        before = self._others.pop()
-        before.terminate()
-        before.wait()
-        path = self.folder / f"verifier{number}" / "config.json"
-        content = json.loads(path.read_text())
+        verifier = self._verifiers[number]
+        verifier.stop()
+        content = json.loads(verifier.config.read_text())
         listener = self.replicas[to].settings.verifier
         assert listener is not None
         content["keyserver_addr"] = str(listener.address)
-        path.write_text(json.dumps(content))
-        self.start_verifier(number)
+        verifier.config.write_text(json.dumps(content))
+        verifier.start()
 
     def clean_up(self) -> None:
         for replica in self.replicas.values():
             replica.clean_up()
-        for process in self._others:
-            process.kill()
-            process.wait()
+        for verifier in self._verifiers.values():
+            verifier.clean_up()
 
 
 class Registering:
