@@ -3,6 +3,7 @@
     DIR/config.json       as that of the replica it is modelled on, with its own id, addresses and certificates
     DIR/replica.json      who it is, for `coname cluster add`: no secret
     DIR/…                 its keys, as `coname init` makes them, and the VRF's secret, which all replicas share
+    DIR/…                 the files that registration policies name (`coname.configuration.policy_files`)
 
 It is made where the authority's key is, and taken to its machine like the folders that `coname init` makes. What all
 replicas have in common is copied as it stands: `initial_replicas` stay those of the beginning, whoever they were.
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from google.protobuf.json_format import MessageToDict
 
-from coname.configuration import admission, authority, blueprint, documents, folder, listen, reaching
+from coname.configuration import admission, authority, blueprint, documents, folder, listen, policy_files, reaching
 from coname.configuration.console_files import console_files
 from coname.configuration.describing import DESCRIPTION_FILE, describe
 from coname.configuration.findings import Findings
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 CONFIG_FILE = "config.json"
 
 _FRONTS = ("public", "verifier", "hkp", "httpfront", "raft")
+_WITHOUT_TLS_OF_ITS_OWN = "client_cert"
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class NewReplica:
 
     :ivar model: the configuration file of a replica that there is. :ivar realm_folder: where ``ca/`` is.
     :ivar host: how everybody reaches the new one.
-    :ivar base_port: its ports are this one and the next five; None: those of the model.
+    :ivar base_port: its ports are this one and the next five, or six where there is a front for client certificates;
+        None: those of the model.
     :ivar known: whom it is to ask to be let in; empty: those that the model knows.
     """
 
@@ -58,7 +61,7 @@ class NewReplica:
 
     def port(self, front: str, there: int) -> int:
         """The port of `front`, which is `there` at the model."""
-        return there if self.base_port is None else self.base_port + list(PORTS).index(front)
+        return there if self.base_port is None else self.base_port + [*PORTS, "client_cert"].index(front)
 
 
 @dataclass(frozen=True)
@@ -95,17 +98,18 @@ def prepare(target: Path, wanted: NewReplica, now: datetime) -> Prepared:
     credential = issuer.issue(authority.replica_name(key.key_id), list(dict.fromkeys([wanted.host, *LOCAL_HOSTS])), now)
     replica, config = _configure(message, wanted, key, credential)
     files = [
-        NewFile(
-            CONFIG_FILE,
-            documents.to_json(MessageToDict(config, preserving_proto_field_name=True)),
-            "the replica's configuration",
-        ),
         NewFile(DESCRIPTION_FILE, describe(config.keyserver_config.realm, replica), "for `coname cluster add`"),
         NewFile(blueprint.SIGNING_KEY_FILE, key.secret, "signs epoch heads", secret=True),
         NewFile(blueprint.VRF_FILE, own_secret, "gives users their indices: the realm's", secret=True),
         NewFile(blueprint.TLS_KEY_FILE, authority.key_pem(credential.key), "its key for TLS", secret=True),
         *(_console_files(wanted.model, message) if config.HasField("manhole") else ()),
     ]
+    taken = {CONFIG_FILE, *(file.path for file in files)}
+    policies = config.keyserver_config.registration_policy
+    files += policy_files.carried(policies, wanted.model.parent, taken, findings)
+    findings.raise_mistakes()
+    content = documents.to_json(MessageToDict(config, preserving_proto_field_name=True))
+    files.insert(0, NewFile(CONFIG_FILE, content, "the replica's configuration"))
     folder.write(target, files)
     made = tuple(NewFile(file.path, b"", file.purpose, file.secret) for file in files)
     return Prepared(replica, target / CONFIG_FILE, target / DESCRIPTION_FILE, made)
@@ -124,8 +128,10 @@ def _configure(
     config.joining = True
     findings = Findings()
     listens = wanted.host if Address(wanted.host, 0).is_loopback else ""
+    for front in (*_FRONTS, _WITHOUT_TLS_OF_ITS_OWN):
+        _configure_address(config, front, listens, wanted, findings)
     for front in _FRONTS:
-        _configure_front(config, front, listens, wanted, credential, findings)
+        _certify(config, front, credential)
     config.httpfront_url = _front_url(model, wanted, config)
     if config.HasField("manhole"):
         there = listen.parse(config.manhole.addr).port
@@ -143,8 +149,8 @@ def _configure(
     return pb.Replica(id=key.key_id, public_keys=[public], raft_addr=reached), config
 
 
-def _configure_front(
-    config: pb.ReplicaConfig, front: str, listens: str, wanted: NewReplica, credential: Credential, findings: Findings
+def _configure_address(
+    config: pb.ReplicaConfig, front: str, listens: str, wanted: NewReplica, findings: Findings
 ) -> None:
     text: str = getattr(config, f"{front}_addr")
     if not text:
@@ -152,12 +158,15 @@ def _configure_front(
             findings.at(str(wanted.model)).at("raft_addr").mistake("missing: where replicas listen for each other")
         return
     address = listen.check(text, findings.at(f"{front}_addr"))
-    if address is None:
-        return
-    setattr(config, f"{front}_addr", str(Address(listens, wanted.port(front, address.port))))
-    tls: pb.TLSConfig = getattr(config, f"{front}_tls")
-    del tls.certificates[:]
-    tls.certificates.append(blueprint.certificates_of(credential))
+    if address is not None:
+        setattr(config, f"{front}_addr", str(Address(listens, wanted.port(front, address.port))))
+
+
+def _certify(config: pb.ReplicaConfig, front: str, credential: Credential) -> None:
+    if getattr(config, f"{front}_addr"):
+        tls: pb.TLSConfig = getattr(config, f"{front}_tls")
+        del tls.certificates[:]
+        tls.certificates.append(blueprint.certificates_of(credential))
 
 
 def _front_url(model: pb.ReplicaConfig, wanted: NewReplica, config: pb.ReplicaConfig) -> str:

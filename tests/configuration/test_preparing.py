@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from twisted.trial.unittest import SynchronousTestCase
 
 from coname.config import load_replica
@@ -18,6 +21,8 @@ from coname.core.signatures import public_key_message
 from coname.errors import Misconfigured
 from coname.messages.config_pb2 import Replica
 from coname.protocols.replication_identity import replica_of
+from tests.registration import saml_responses
+from tests.registration.certificates import authority
 
 
 class PreparingTests(SynchronousTestCase):
@@ -104,6 +109,88 @@ class PreparingTests(SynchronousTestCase):
         for file in prepared.files:
             mode = (self.target / file.path).stat().st_mode & 0o077
             self.assertEqual(mode == 0, file.secret, file.path)
+
+    def register_by(self, **policy: Any) -> None:
+        """Give the model another registration policy."""
+        document = json.loads(self.model.read_text())
+        document["keyserver_config"]["registration_policy"] = [policy]
+        self.model.write_text(json.dumps(document))
+
+    def beside(self, name: str, content: bytes) -> str:
+        """A file beside the model's configuration, which only its owner may read."""
+        (self.model.parent / name).write_bytes(content)
+        (self.model.parent / name).chmod(0o600)
+        return name
+
+    def by_certificate(self, crl_file: str) -> None:
+        ca = base64.b64encode(authority().certificate.public_bytes(Encoding.DER)).decode()
+        self.register_by(
+            email_proof_by_client_cert={"allowed_domains": ["example.com"], "ca_cert": ca, "crl_file": crl_file}
+        )
+
+    def test_the_secret_at_an_openid_provider_goes_along(self) -> None:
+        provider = {"allowed_domains": ["example.com"], "issuer": "https://login.example.com", "clientID": "directory"}
+        secret = self.beside("oidc-secret", b"the provider gave it")
+        self.register_by(email_proof_by_oidc={"oidc_config": [{**provider, "client_secret_id": secret}]})
+        load_replica(self.prepare().config)
+        copy = self.target / secret
+        self.assertEqual((copy.read_bytes(), copy.stat().st_mode & 0o777), (b"the provider gave it", 0o600))
+
+    def test_so_do_the_key_and_the_metadata_for_an_identity_provider(self) -> None:
+        requester = saml_responses.stranger()
+        pem = requester.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        der = base64.b64encode(requester.certificate.public_bytes(Encoding.DER)).decode()
+        saml = {
+            "allowed_domains": ["example.com"],
+            "consumer_service_url": saml_responses.CONSUMER,
+            "idp_metadata_file": self.beside("idp.xml", saml_responses.metadata()),
+            "service_provider_tls": {"certificates": [{"certificate": [der], "key_id": self.beside("saml.pem", pem)}]},
+        }
+        self.register_by(email_proof_by_saml=saml)
+        load_replica(self.prepare().config)
+        self.assertEqual((self.target / "saml.pem").stat().st_mode & 0o777, 0o600)
+
+    def test_and_the_list_of_revoked_certificates(self) -> None:
+        self.by_certificate(self.beside("revoked.pem", authority().revocations(begins=-1e9, ends=1e10)))
+        prepared = self.prepare()
+        load_replica(prepared.config)
+        (file,) = (file for file in prepared.files if file.path == "revoked.pem")
+        self.assertIn("keep it up to date there", file.purpose)
+
+    def test_one_in_another_folder_comes_beside_the_configuration_too(self) -> None:
+        crl = authority().revocations(begins=-1e9, ends=1e10)
+        (self.folder / "config.json").write_bytes(crl)
+        self.by_certificate(os.path.relpath(self.folder / "config.json", self.model.parent))
+        policy = load_replica(self.prepare().config).message.keyserver_config.registration_policy[0]
+        self.assertEqual(policy.email_proof_by_client_cert.crl_file, "config.json-2")
+        self.assertEqual((self.target / "config.json-2").read_bytes(), crl)
+
+    def test_one_with_an_absolute_path_is_there_on_every_machine(self) -> None:
+        path = self.folder / "revoked.pem"
+        path.write_bytes(authority().revocations(begins=-1e9, ends=1e10))
+        self.by_certificate(str(path))
+        prepared = self.prepare()
+        self.assertNotIn("revoked.pem", [file.path for file in prepared.files])
+        policy = load_replica(prepared.config).message.keyserver_config.registration_policy[0]
+        self.assertEqual(policy.email_proof_by_client_cert.crl_file, str(path))
+
+    def test_one_that_is_not_there_is_named(self) -> None:
+        self.by_certificate("revoked.pem")
+        with self.assertRaises(Misconfigured) as refused:
+            self.prepare()
+        self.assertIn(f"{self.model.parent / 'revoked.pem'}: No such file", str(refused.exception))
+        self.assertFalse(self.target.exists())
+
+    def test_the_front_for_client_certificates_has_a_port_of_its_own(self) -> None:
+        self.by_certificate(self.beside("revoked.pem", authority().revocations(begins=-1e9, ends=1e10)))
+        document = json.loads(self.model.read_text()) | {"client_cert_addr": "ks1.example.com:4700"}
+        self.model.write_text(json.dumps(document))
+        same = load_replica(self.prepare().config).client_cert
+        self.target = self.folder / "replica5"
+        other = load_replica(self.prepare(host="127.0.0.1", base_port=7000).config).client_cert
+        assert same is not None
+        assert other is not None
+        self.assertEqual((str(same.address), str(other.address)), (":4700", "127.0.0.1:7006"))
 
     def test_it_may_be_the_model_of_the_next(self) -> None:
         self.model = self.prepare().config
