@@ -39,7 +39,8 @@ class Members(Protocol):
         """The transfers of a replica that was admitted."""
 
     def may_ask(self, replica: int | None) -> Reason | None:
-        """Whether somebody with the certificate of that replica, or of an operator (None), may ask; else why not."""
+        """Whether somebody with the certificate of that replica, or of an operator (None), may ask from now on; else
+        why not. Somebody else who asks nothing may have to go for that."""
 
     def answer(self, request: bytes) -> Deferred[bytes]:
         """The answer to what an operator asks. Never fails."""
@@ -67,8 +68,13 @@ class ListenerSession(Session):
 
     @property
     def asking(self) -> bool:
-        """Whether this is an operator's connection."""
-        return self._asking
+        """Whether this is an operator's connection, and not being ended."""
+        return self._asking and not self._ending
+
+    @property
+    def answering(self) -> bool:
+        """Whether an operator's question is being answered."""
+        return self._answering
 
     def identify(self, certificate: x509.Certificate | None) -> bool:
         """See `Owner`."""

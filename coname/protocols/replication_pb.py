@@ -52,7 +52,7 @@ TRANSFER_RATE = float(64 << 20)
 
 
 MOST_ASKING = 8
-"""Operators' connections at a time."""
+"""Operators' connections at a time. Beyond that the oldest goes on which nothing is asked: they lock nobody out."""
 
 NOBODY = Address("192.0.2.1", 9)
 """In place of an address that is none: RFC 5737 gives it to nobody."""
@@ -282,10 +282,20 @@ class ReplicaNetwork(Service):
             return Reason.STOPPING
         if replica is not None and replica != self._around.own and replica not in self._peers:
             return Reason.UNKNOWN_REPLICA
-        return Reason.TOO_MANY if len(self._asking()) >= MOST_ASKING else None
+        return None if self._make_room() else Reason.TOO_MANY
+
+    def _make_room(self) -> bool:
+        """Whether one more operator may ask: if need be, in place of the oldest who asks nothing now."""
+        asking = self._asking()
+        if len(asking) < MOST_ASKING:
+            return True
+        idle = next((session for session in asking if not session.answering), None)
+        if idle is not None:
+            idle.refuse(Reason.IDLE, f"one of {MOST_ASKING} operators")
+        return idle is not None
 
     def _asking(self) -> list[ListenerSession]:
-        """The operators' connections."""
+        """The operators' connections, the oldest first; not those that are being ended."""
         return [] if self._open is None else [session for session in self._open[0].sessions if session.asking]
 
     def answer(self, request: bytes) -> Deferred[bytes]:

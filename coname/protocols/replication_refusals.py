@@ -34,6 +34,7 @@ class Reason(enum.IntEnum):
     TOO_MANY = 13
     REMOVED = 14
     SLOW_OPENING = 15
+    IDLE = 16
 
     @property
     def sentence(self) -> str:
@@ -60,9 +61,10 @@ _SENTENCES: dict[int, str] = {
     Reason.OUT_OF_TURN: "what came is out of turn",
     Reason.SILENT: "nothing was heard for too long",
     Reason.TLS: "the TLS handshake failed",
-    Reason.TOO_MANY: "too many connections have not said who they are",
+    Reason.TOO_MANY: "too many connections at a time",
     Reason.REMOVED: "the replica is no longer a member",
     Reason.SLOW_OPENING: "it took too long to say who it is",
+    Reason.IDLE: "another operator came, and nothing was asked here",
 }
 
 _ORDINARY = (Reason.STOPPING, Reason.REMOVED)

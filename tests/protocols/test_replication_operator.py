@@ -128,19 +128,65 @@ class WhatMayBeAskedTests(OperatorCase):
         await stranger.gone
         self.assertEqual(self.asked, [])
 
-    async def test_no_more_than_so_many_at_a_time(self) -> None:
-        sessions = [await self.session() for _ in range(MOST_ASKING)]
-        with self.assertRaises(Unreachable):
-            await self.session()
-        sessions[0].cut()
-        await sessions[0].gone
-        await self.until(lambda: self.one.network.may_ask(2) is None)
-        await self.session()
-
     async def test_who_asks_does_not_take_the_place_of_the_replica(self) -> None:
         await self.session()
         await self.guest(self.one)
         self.assertTrue(self.one.network.heard_by(2))
+
+
+class HowManyMayAskTests(OperatorCase):
+    async def busy(self, count: int) -> list[OperatorSession]:
+        """Operators whose questions are never answered."""
+        self.one.network.set_answerer(lambda request: self.asked.append(request) or Deferred())
+        sessions = [await self.session() for _ in range(count)]
+        for session in sessions:
+            session.ask(b"this").addErrback(lambda _: None)
+        await self.until(lambda: len(self.asked) == count)
+        return sessions
+
+    async def test_idle_ones_lock_nobody_out(self) -> None:
+        oldest, *others = [await self.session() for _ in range(MOST_ASKING)]
+        ninth = await self.session("operator jane")
+        await oldest.gone
+        for session in (*others, ninth):
+            self.assertEqual(await session.ask(b"this"), b"answer to this")
+
+    async def test_who_had_to_go_is_told_why(self) -> None:
+        oldest, *_ = [await self.session() for _ in range(MOST_ASKING)]
+        await self.session()
+        await oldest.gone
+        with self.assertRaises(Unreachable) as error:
+            await oldest.ask(b"this")
+        self.assertEqual(str(error.exception), Reason.IDLE.sentence)
+        self.assertEqual(self.one.network.refusals.total, {"IDLE": 1})
+
+    async def test_the_oldest_goes_that_asks_nothing(self) -> None:
+        busy = await self.busy(2)
+        idle = [await self.session() for _ in range(MOST_ASKING - 2)]
+        await self.session()
+        await idle[0].gone
+        self.assertEqual([session.gone.called for session in [*busy, *idle[1:]]], [False] * (MOST_ASKING - 1))
+
+    async def test_none_goes_whose_question_is_being_answered(self) -> None:
+        busy = await self.busy(MOST_ASKING)
+        with self.assertRaises(Unreachable) as error:
+            await self.session()
+        self.assertEqual(str(error.exception), Reason.TOO_MANY.sentence)
+        self.assertEqual([session.gone.called for session in busy], [False] * MOST_ASKING)
+
+    async def test_one_that_is_being_ended_is_not_counted(self) -> None:
+        oldest, *others = [await self.session() for _ in range(MOST_ASKING)]
+        self.assertIsNone(self.one.network.may_ask(2))
+        self.assertIsNone(self.one.network.may_ask(2))  # there is room already
+        await oldest.gone
+        self.assertEqual([session.gone.called for session in others], [False] * (MOST_ASKING - 1))
+
+    async def test_there_is_room_again_once_one_has_gone(self) -> None:
+        busy = await self.busy(MOST_ASKING)
+        busy[0].cut()
+        await busy[0].gone
+        await self.until(lambda: self.one.network.may_ask(2) is None)
+        await self.session()
 
 
 class AnswersTests(OperatorCase):
