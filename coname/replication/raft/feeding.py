@@ -100,8 +100,7 @@ class Feeding:
             committed=log.committed,
             stored=self._stored(),
         )
-        known = progress.feed is Feed.REPLICATE
-        self._node.send(peer, at_once=True, remind=not known, append=append)
+        self._node.send(peer, at_once=True, append=append)
         progress.sent(previous + len(entries), sum(map(size, entries)), log.committed)
 
     def _lacks_compacted(self, peer: int, progress: Progress) -> None:

@@ -4,7 +4,8 @@ Rules of this file:
 
 1. Term and vote change here only, and never back: a newer term has no vote.
 2. Who becomes a follower leads no longer: nothing of the leadership is left.
-3. Every message names sender, storage and term, and reminds the recipient of what it once said.
+3. Every message names sender, storage and term, and reminds the recipient of what it once said: whoever sends cannot
+   know in which life it will be read.
 """
 
 from __future__ import annotations
@@ -107,7 +108,7 @@ class Node:
         """The incarnation of the storage that a peer must have; 0: none is known yet."""
         return self.membership.incarnation(peer) or self.recollections.incarnation(peer)
 
-    def send(self, to: int, *, at_once: bool = False, remind: bool = True, **body: object) -> None:
+    def send(self, to: int, *, at_once: bool = False, **body: object) -> None:
         """Put a message into the next `Ready`.
 
         :param at_once: it may leave before anything is written; only leaders do that.
@@ -117,7 +118,7 @@ class Node:
             recipient=to,
             incarnation=self.settings.incarnation,
             term=self.term,
-            recollection=self.recollections.of(to) if remind else None,
+            recollection=self.recollections.of(to),
             **body,  # type: ignore[arg-type]
         )
         (self.messages if at_once else self.messages_after).append(message)

@@ -136,6 +136,25 @@ class RestoredTests(SynchronousTestCase):
         self.assertEqual((ready.messages, ready.messages_after, ready.entries, ready.hard_state), ((), (), (), None))
         self.assertIsNone(cluster[3].core.ready().soft)
 
+    def test_the_first_that_it_hears_of_its_leader_ends_it(self) -> None:
+        """Though the leader has heard an answer of the life before after it knew that the connection had broken: each
+        direction has a connection of its own."""
+        cluster, backup = self.cluster()
+        leader = cluster[1].core
+        leader.propose(b"three")
+        cluster[1].work()
+        cluster.move(cluster[1])
+        cluster[3].work()
+        late = list(cluster[3].sent)
+        restore(cluster[3], backup)
+        leader.report_unreachable(3)
+        for answer in late:
+            leader.receive(answer)
+        leader.propose(b"four")
+        cluster[1].work()
+        cluster.deliver(next(message for message in cluster[1].sent if message.recipient == 3))
+        self.assertIn("old copy", cluster[3].core.restored or "")
+
     def test_it_is_recognised_by_a_leader_that_restarted_and_follows_now(self) -> None:
         cluster, backup = self.cluster()
         cluster.propose(1, b"three")
