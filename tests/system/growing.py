@@ -54,13 +54,18 @@ class GrowingRealm:
             del content["manhole"]  # all are on 127.0.0.1
             path.write_text(json.dumps(content))
         self.realm = load_client(layout.client).realms[0]
-        self.replicas = {number: ReplicaProcess(self.folder, number) for number in range(1, size + 1)}
+        self.replicas = {number: self.process(number) for number in range(1, size + 1)}
         self.acknowledged: list[str] = []
         self._numbers = itertools.count(1)
         self._verifiers: dict[int, VerifierProcess] = {}
 
     def host(self, number: int) -> str:
+        """Where a replica is."""
         return f"127.0.77.{number}"
+
+    def process(self, number: int) -> ReplicaProcess:
+        """A replica, not started."""
+        return ReplicaProcess(self.folder, number)
 
     def start(self, *numbers: int) -> None:
         for number in numbers or self.replicas:
@@ -91,7 +96,7 @@ class GrowingRealm:
         """The folder of a new replica, which is not started."""
         config, host = str(self.replicas[model].config), self.host(number)
         self.command("prepare", str(self.folder / f"replica{number}"), "--from", config, "--host", host, *words)
-        self.replicas[number] = ReplicaProcess(self.folder, number)
+        self.replicas[number] = self.process(number)
         return self.replicas[number]
 
     def add(self, number: int, at: int, *words: str) -> str:
@@ -128,11 +133,11 @@ class GrowingRealm:
 
     # what clients do
 
-    def register(self, number: int, timeout: float = 20) -> str:
+    def register(self, number: int, timeout: float = 20, keys: dict[str, bytes] | None = None) -> str:
         """A new address, through one replica; it is returned once that has acknowledged it."""
         replica = self.replicas[number]
         owner = Owner(f"user{next(self._numbers)}@example.com", replica.settings, self.realm)
-        request: UpdateRequest = owner.update(0)
+        request: UpdateRequest = owner.update(0, keys)
         request.lookup_parameters.ClearField("quorum_requirement")  # whoever ratifies is enough
         with replica.channel() as channel:
             Stub(channel).update(request, timeout)
