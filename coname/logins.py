@@ -38,11 +38,15 @@ def _oidc_routes(settings: ReplicaSettings, registrar: Registrar, reactor: Any) 
 
     checkers = [checker for checker in registrar.checkers if isinstance(checker, OidcChecker)]
 
-    def choose(domain: str) -> Provider | None:
-        return next((provider for checker in checkers for provider in checker.for_domain(domain)), None)
+    def choose(domain: str, name: str) -> Provider | None:
+        fitting = (provider for checker in checkers for provider in checker.for_domain(domain))
+        return next((provider for provider in fitting if name in ("", provider.settings.name)), None)
+
+    names = {provider.settings.name for checker in checkers for provider in checker.providers} - {""}
 
     cookies, vouchers = (derived_key(settings.vrf_secret, settings.realm, each) for each in (COOKIE_KEY, VOUCHER_KEY))
-    return oidc_routes(Logins(choose, Fetcher(reactor), settings.httpfront_url, cookies, vouchers, time.time))
+    logins = Logins(choose, Fetcher(reactor), settings.httpfront_url, cookies, vouchers, time.time)
+    return oidc_routes(logins, names)
 
 
 def _saml_routes(settings: ReplicaSettings, registrar: Registrar) -> Routes:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coname.configuration.check_logins import check_asked, check_private, check_validity
 from coname.configuration.check_realm import check_domains
+from coname.core.text import quoted
 from coname.oidc.metadata import discovery_url
 from coname.registration.oidc_policy import read_secret, wanted_scope
 
 if TYPE_CHECKING:
     from coname.configuration.findings import Findings
     from coname.messages import config_pb2 as pb
+
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 
 def check_oidc(policy: pb.RegistrationPolicy, folder: Path, findings: Findings) -> None:
@@ -22,6 +28,31 @@ def check_oidc(policy: pb.RegistrationPolicy, folder: Path, findings: Findings) 
         findings.at("oidc_config").mistake("empty: at least one provider is expected")
     for number, config in enumerate(configs):
         _check_provider(config, folder, findings.at("oidc_config").at(number))
+
+
+def check_names(policies: Iterable[pb.RegistrationPolicy], findings: Findings) -> None:
+    """Whether each provider in `policies` has a way back of its own, unless there is but one."""
+    known: dict[str, str] = {}
+    for count, policy in enumerate(policies):
+        for number, config in enumerate(policy.email_proof_by_oidc.oidc_config):
+            place = findings.at(count).at("email_proof_by_oidc").at("oidc_config").at(number).at("name")
+            _check_name(config, known, place)
+            known.setdefault(config.name, config.issuer)
+
+
+def _check_name(config: pb.OIDCConfig, known: Mapping[str, str], findings: Findings) -> None:
+    """:param known: issuers of the providers before, by name."""
+    name = config.name
+    if name and not _NAME.fullmatch(name):
+        findings.mistake(
+            f"{quoted(name)} is part of an address: up to 32 small letters, digits and dashes are expected"
+        )
+    elif name and name in known:
+        findings.mistake(f"{quoted(name)} is another provider's name")
+    elif known.get(name, config.issuer) != config.issuer:
+        findings.warn(
+            f"missing, as {quoted(known[''])} has none either: a dishonest one could get hold of logins at the other"
+        )
 
 
 def _check_provider(config: pb.OIDCConfig, folder: Path, findings: Findings) -> None:

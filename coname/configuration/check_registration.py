@@ -7,12 +7,12 @@ no field of ours. `coname init` writes several, hence realms that it makes ask f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
-from coname.configuration.check_oidc import check_oidc
+from coname.configuration.check_oidc import check_names, check_oidc
 from coname.configuration.check_realm import check_duration
 from coname.registration.proof import CLOCK_SKEW, MOST_CLOCK_SKEW
 
@@ -58,9 +58,8 @@ CHECKS: Mapping[str, PolicyCheck] = {
 """The checks of each kind of policy, by its field's name. Some import libraries that a client need not load."""
 
 
-def check_registration(policies: Iterable[pb.RegistrationPolicy], folder: Path, findings: Findings) -> None:
+def check_registration(policies: Sequence[pb.RegistrationPolicy], folder: Path, findings: Findings) -> None:
     """Who may register. Files are looked for in `folder`."""
-    count = -1
     for count, policy in enumerate(policies):
         kind = policy.WhichOneof("policy_type")
         if kind is None:
@@ -69,7 +68,8 @@ def check_registration(policies: Iterable[pb.RegistrationPolicy], folder: Path, 
             findings.at(count).warn("insecure: anybody can register any address that is still free")
         elif kind in CHECKS:
             CHECKS[kind](policy, folder, findings.at(count).at(kind))
-    if count < 0:
+    check_names(policies, findings)
+    if not policies:
         findings.warn("empty: nobody can register an address")
 
 

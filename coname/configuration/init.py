@@ -23,7 +23,7 @@ from coname.configuration.folder import NewFile
 from coname.configuration.options import InitOptions, checked
 from coname.core import vrf
 from coname.core.signatures import SigningKey
-from coname.oidc.paths import CALLBACK
+from coname.oidc.paths import callback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -148,7 +148,7 @@ def _notes(options: InitOptions) -> Iterator[str]:
         yield "Anybody can register any address that is still free (registration_policy): fine for trying it out only."
     elif options.oidc is not None:
         yield f"Whoever logs in at {options.oidc.issuer} can register the address that it has verified."
-        back = dict.fromkeys(options.front_url(number) + CALLBACK for number in range(options.replicas))
+        back = dict.fromkeys(options.front_url(number) + callback("") for number in range(options.replicas))
         yield f"Register {' and '.join(back)} there as where logins of {options.oidc.client_id} may come back to."
     else:
         yield "Nobody can register an address yet: registration_policy in each replica's config.json is empty."

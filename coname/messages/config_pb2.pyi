@@ -337,7 +337,7 @@ class EmailProofByClientCert(_message.Message):
     def __init__(self, allowed_domains: _Optional[_Iterable[str]] = ..., ca_cert: _Optional[bytes] = ..., crl_file: _Optional[str] = ...) -> None: ...
 
 class OIDCConfig(_message.Message):
-    __slots__ = ("allowed_domains", "discovery_url", "issuer", "clientID", "validity", "scope", "client_secret_id")
+    __slots__ = ("allowed_domains", "discovery_url", "issuer", "clientID", "validity", "scope", "client_secret_id", "name")
     ALLOWED_DOMAINS_FIELD_NUMBER: _ClassVar[int]
     DISCOVERY_URL_FIELD_NUMBER: _ClassVar[int]
     ISSUER_FIELD_NUMBER: _ClassVar[int]
@@ -345,6 +345,7 @@ class OIDCConfig(_message.Message):
     VALIDITY_FIELD_NUMBER: _ClassVar[int]
     SCOPE_FIELD_NUMBER: _ClassVar[int]
     CLIENT_SECRET_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
     allowed_domains: _containers.RepeatedScalarFieldContainer[str]
     discovery_url: str
     issuer: str
@@ -352,7 +353,8 @@ class OIDCConfig(_message.Message):
     validity: _client_pb2.Duration
     scope: str
     client_secret_id: str
-    def __init__(self, allowed_domains: _Optional[_Iterable[str]] = ..., discovery_url: _Optional[str] = ..., issuer: _Optional[str] = ..., clientID: _Optional[str] = ..., validity: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., scope: _Optional[str] = ..., client_secret_id: _Optional[str] = ...) -> None: ...
+    name: str
+    def __init__(self, allowed_domains: _Optional[_Iterable[str]] = ..., discovery_url: _Optional[str] = ..., issuer: _Optional[str] = ..., clientID: _Optional[str] = ..., validity: _Optional[_Union[_client_pb2.Duration, _Mapping]] = ..., scope: _Optional[str] = ..., client_secret_id: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
 
 class EmailProofByOIDC(_message.Message):
     __slots__ = ("oidc_config",)

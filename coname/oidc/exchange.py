@@ -41,24 +41,23 @@ class Told(NamedTuple):
 class Exchange:
     """Redeems codes.
 
-    :param redirect_uri: the way back that the codes were given out for.
     :param voucher_key: for addresses beside an ID token.
     :param now: seconds since 1970.
     """
 
     _log = Logger()
 
-    def __init__(self, fetcher: Fetcher, redirect_uri: str, voucher_key: bytes, now: Callable[[], float]) -> None:
+    def __init__(self, fetcher: Fetcher, voucher_key: bytes, now: Callable[[], float]) -> None:
         self._fetcher = fetcher
-        self._redirect_uri = redirect_uri
         self._voucher_key = voucher_key
         self._now = now
         self._turns = DeferredSemaphore(EXCHANGES)
 
-    async def redeem(self, provider: Provider, metadata: Metadata, code: str, verifier: str) -> Told:
+    async def redeem(self, provider: Provider, metadata: Metadata, code: str, verifier: str, redirect_uri: str) -> Told:
         """The ID token for `code`, checked in full but for its nonce.
 
         :param verifier: the secret whose hash went with the browser (RFC 7636).
+        :param redirect_uri: the way back that the code was given out for.
         :raises LoginRefused: there is none. :raises RegistrationRefused: it is not in order.
         :raises Unavailable: the provider does not answer as it should; `Overloaded`: too many are waiting for it.
         """
@@ -66,16 +65,18 @@ class Exchange:
             raise Overloaded("too many people are logging in at this moment; try again in a few seconds")
         await self._turns.acquire()
         try:
-            return await self._redeem(provider, metadata, code, verifier)
+            return await self._redeem(provider, metadata, code, verifier, redirect_uri)
         finally:
             self._turns.release()
 
-    async def _redeem(self, provider: Provider, metadata: Metadata, code: str, verifier: str) -> Told:
+    async def _redeem(
+        self, provider: Provider, metadata: Metadata, code: str, verifier: str, redirect_uri: str
+    ) -> Told:
         fields, headers = _credentials(provider, metadata)
         fields |= {
             "grant_type": "authorization_code",
             "code": code,
-            "redirect_uri": self._redirect_uri,
+            "redirect_uri": redirect_uri,
             "code_verifier": verifier,
         }
         answer = await self._fetcher.send("POST", metadata.token_endpoint, headers, fields)

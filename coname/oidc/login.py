@@ -4,8 +4,8 @@ The authorization code flow (OpenID Connect Core 1.0, section 3.1) with PKCE (RF
 
 1. The way back is the configured one, whatever a request says of itself.
 2. Only the browser that began it ends it, in time (`coname.oidc.underway`).
-3. The code is exchanged with a secret that only the cookie holds, at the provider that the login was begun with; if
-   that says whose answer it is, it must be its own (RFC 9207).
+3. The code is exchanged with a secret that only the cookie holds, at the provider that the login was begun with. The
+   browser must come back by that provider's way, and if the answer says whose it is, it must be its own (RFC 9207).
 4. The nonce is what whoever began the login chose: the entry's hash. The ID token must have it, and is checked in full.
 5. Only the browser that logged in gets the ID token: in a page of ours, or at an address of its own machine.
 """
@@ -25,7 +25,7 @@ from coname.errors import ConameError, LoginRefused, LoginUnknown, NotFound, Una
 from coname.oidc.exchange import Exchange
 from coname.oidc.fetching import Fetcher
 from coname.oidc.metadata import Metadata
-from coname.oidc.paths import CALLBACK
+from coname.oidc.paths import callback
 from coname.oidc.provider import Provider
 from coname.oidc.sealing import encoded
 from coname.oidc.underway import Arrival, Begun, Departure, LoginCookies, Purpose
@@ -37,7 +37,7 @@ LONGEST_CODE = 4096
 class Logins:
     """Leads browsers to providers and back.
 
-    :param choose: the provider for a domain; None if there is none.
+    :param choose: the provider for a domain, of that name, or of any if that is empty; None if there is none.
     :param front: the address of the front, as the configuration has it, without a slash at its end.
     :param key: of the cookies, and `voucher_key`: of addresses beside an ID token; all replicas have the same.
     :param now: seconds since 1970.
@@ -47,7 +47,7 @@ class Logins:
 
     def __init__(
         self,
-        choose: Callable[[str], Provider | None],
+        choose: Callable[[str, str], Provider | None],
         fetcher: Fetcher,
         front: str,
         key: bytes,
@@ -55,8 +55,8 @@ class Logins:
         now: Callable[[], float],
     ) -> None:
         self._choose = choose
-        self._redirect_uri = front + CALLBACK
-        self._exchange = Exchange(fetcher, self._redirect_uri, voucher_key, now)
+        self._front = front
+        self._exchange = Exchange(fetcher, voucher_key, now)
         self._cookies = LoginCookies(key, now)
 
     async def depart(self, purpose: Purpose, hint: str = "") -> Departure:
@@ -65,28 +65,30 @@ class Logins:
         :param hint: the address, for the provider to fill into its form.
         :raises NotFound: nobody vouches for addresses of that domain. :raises Unavailable: the provider is away.
         """
-        provider = self._provider(purpose.domain)
+        provider = self._provider(purpose.domain, purpose.provider)
         metadata = await provider.metadata()
         if not metadata.authorization_endpoint or not metadata.token_endpoint:
             raise Unavailable(f"{provider.settings.issuer} does not say where to log in")
         state, verifier = (encoded(secrets.token_bytes(32)) for _ in range(2))
-        query = _question(provider, metadata, self._redirect_uri, state, verifier, purpose.nonce, hint)
+        back = self._redirect_uri(provider)
+        query = _question(provider, metadata, back, state, verifier, purpose.nonce, hint)
         separator = "&" if "?" in metadata.authorization_endpoint else "?"
         location = f"{metadata.authorization_endpoint}{separator}{urlencode(query)}"
-        kept = {"verifier": verifier, "issuer": provider.settings.issuer}
+        kept = {"verifier": verifier, "issuer": provider.settings.issuer, "provider": provider.settings.name}
         return self._cookies.departure(location, state, purpose, **kept)
 
-    async def arrive(self, answer: Mapping[str, str], cookies: Mapping[str, str]) -> Arrival:
+    async def arrive(self, answer: Mapping[str, str], cookies: Mapping[str, str], way: str = "") -> Arrival:
         """End a login. Whatever goes wrong is in what is returned.
 
         :param answer: what the provider has sent along with the browser.
+        :param way: the name of the provider by whose way it comes.
         """
         try:
             begun = self._cookies.begun(answer.get("state", ""), cookies)
         except LoginUnknown as error:
             return Arrival(None, "", "", error)
         try:
-            return Arrival(begun.purpose, begun.cookie, await self._token(begun, answer), None)
+            return Arrival(begun.purpose, begun.cookie, await self._token(begun, answer, way), None)
         except ConameError as error:
             self._log.info(
                 "A login for {domain} at {issuer} failed: {error}",
@@ -96,20 +98,26 @@ class Logins:
             )
             return Arrival(begun.purpose, begun.cookie, "", error)
 
-    async def _token(self, begun: Begun, answer: Mapping[str, str]) -> str:
+    async def _token(self, begun: Begun, answer: Mapping[str, str], way: str) -> str:
         purpose, content = begun.purpose, begun.content
-        provider = self._provider(purpose.domain)
+        provider = self._provider(purpose.domain, content["provider"])
         if provider.settings.issuer != content["issuer"]:
             raise LoginUnknown("the login was begun before the configuration changed; begin it again")
+        if provider.settings.name != way:
+            raise LoginRefused(f"the login was begun at {quoted(content['issuer'])}, and comes back by another's way")
         metadata = await provider.metadata()
         _check_answer(answer, provider.settings.issuer, metadata)
-        told = await self._exchange.redeem(provider, metadata, answer["code"], content["verifier"])
+        back = self._redirect_uri(provider)
+        told = await self._exchange.redeem(provider, metadata, answer["code"], content["verifier"], back)
         if not hmac.compare_digest(told.identity.nonce.encode("utf-8", "replace"), purpose.nonce.encode()):
             raise LoginRefused("the ID token is of another login (nonce)")
         return told.token
 
-    def _provider(self, domain: str) -> Provider:
-        provider = self._choose(domain)
+    def _redirect_uri(self, provider: Provider) -> str:
+        return self._front + callback(provider.settings.name)
+
+    def _provider(self, domain: str, name: str) -> Provider:
+        provider = self._choose(domain, name)
         if provider is None:
             raise NotFound(f"no OpenID provider vouches for addresses of {domain}")
         return provider

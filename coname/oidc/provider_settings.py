@@ -15,6 +15,7 @@ class ProviderSettings:
     :ivar client_id: what it calls the realm. :ivar client_secret: empty if it asks for none.
     :ivar validity: seconds for which an ID token is good from its making.
     :ivar scope: what is asked for at a login.
+    :ivar name: by which its logins have paths of their own (`coname.oidc.paths`); empty: they have not.
     """
 
     domains: Sequence[str]
@@ -24,3 +25,4 @@ class ProviderSettings:
     client_secret: str = field(repr=False)
     validity: float
     scope: str
+    name: str = ""

@@ -44,11 +44,13 @@ class Purpose:
 
     :ivar domain: of whose address. :ivar nonce: what the proof shall be bound to.
     :ivar back: who gets it; None: the page.
+    :ivar provider: the name of whom to log in at; empty: whoever fits the domain.
     """
 
     domain: str
     nonce: str
     back: Loopback | None = None
+    provider: str = ""
 
 
 @dataclass(frozen=True, slots=True)

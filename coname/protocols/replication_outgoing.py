@@ -62,8 +62,10 @@ class Outgoing:
     def dial(
         self, reactor: Any, address: Address, tls: IOpenSSLClientConnectionCreator, random: Callable[[], float]
     ) -> None:
-        """Connect to `address` from now on; connections to an earlier one are ended."""
+        """Connect to `address` from now on; connections to an earlier one are ended, and nothing that waits for them
+        goes to whoever is at this one."""
         self._hang_up(Reason.STOPPING)
+        self._lose()
         clock = self._around.clock
         self._dialler = Dialler(reactor, clock, address, tls, self._new_session, self._failed, random)
         self._dialler.start()
@@ -115,7 +117,12 @@ class Outgoing:
     def down(self, session: DiallerSession) -> None:
         """A connection has ended."""
         self._sessions.discard(session)
-        if session is not self._session:
+        if session is self._session:
+            self._lose()
+
+    def _lose(self) -> None:
+        """There is no connection any more, as far as anybody else is concerned."""
+        if self._session is None:
             return
         self._session = None
         self._counters.dropped += self._queue.clear()

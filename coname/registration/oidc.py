@@ -14,7 +14,7 @@ from coname.core import addresses, domains
 from coname.core.text import quoted
 from coname.errors import RegistrationRefused
 from coname.oidc.claims import Identity, names_entry
-from coname.oidc.paths import LOGIN
+from coname.oidc.paths import login
 from coname.oidc.provider import Provider
 from coname.oidc.tokens import read, unverified_issuer
 from coname.oidc.vouching import carried, identified
@@ -27,22 +27,23 @@ KIND = "oidc"
 class OidcChecker:
     """Takes the ID tokens of some providers.
 
-    :param login: whether people can log in at the HTTPS front.
+    :param front: whether people can log in at the HTTPS front.
     :param voucher_key: see `coname.oidc.vouching`.
     :ivar providers: those, each for its own domains.
     """
 
     kind = KIND
 
-    def __init__(self, providers: Sequence[Provider], login: bool, voucher_key: bytes) -> None:
+    def __init__(self, providers: Sequence[Provider], front: bool, voucher_key: bytes) -> None:
         self.providers = tuple(providers)
-        self._login = {"login": LOGIN} if login else {}
+        self._front = front
         self._voucher_key = voucher_key
         self.domains = tuple(domain for provider in providers for domain in provider.settings.domains)
 
     def offer(self, domain: str) -> Sequence[Mapping[str, str]]:
         """See `IProofChecker`: who is asked, and where a login begins."""
-        return [{"issuer": provider.settings.issuer, **self._login} for provider in self.for_domain(domain)]
+        settings = [provider.settings for provider in self.for_domain(domain)]
+        return [{"issuer": one.issuer, **({"login": login(one.name)} if self._front else {})} for one in settings]
 
     def for_domain(self, domain: str) -> list[Provider]:
         """The providers that may vouch for addresses of `domain`, the one that is configured first at the head."""

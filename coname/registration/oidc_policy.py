@@ -37,6 +37,7 @@ def provider_settings(config: OIDCConfig, folder: Path) -> ProviderSettings:
         client_secret=read_secret(folder / config.client_secret_id) if config.client_secret_id else "",
         validity=to_seconds(config.validity) or VALIDITY,
         scope=wanted_scope(config.scope),
+        name=config.name,
     )
 
 

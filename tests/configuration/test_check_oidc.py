@@ -153,6 +153,43 @@ class FrontTests(OidcCase):
         self.assertIn("is not https://host or https://host:port", mistake)
 
 
+class NameTests(OidcCase):
+    """Names of providers, which give their logins paths of their own."""
+
+    OTHER = "https://login.example.org"
+
+    def providers(self, *more: dict[str, Any], **fields: Any) -> Any:
+        """A change: the provider with other `fields`, and others beside it."""
+
+        def change(document: dict[str, Any]) -> None:
+            self.provider(**fields)(document)
+            policy = document["keyserver_config"]["registration_policy"][0]
+            first = policy["email_proof_by_oidc"]["oidc_config"][0]
+            policy["email_proof_by_oidc"]["oidc_config"].extend({**first, **one} for one in more)
+
+        return change
+
+    def test_one_needs_none(self) -> None:
+        self.assertEqual([line for line in self.load().warnings if ".name" in line], [])
+
+    def test_two_without(self) -> None:
+        (warning,) = self.warnings_of(self.providers({"issuer": self.OTHER}))
+        self.assertIn("oidc_config[1].name: missing, as 'https://login.example.com' has none", warning)
+
+    def test_one_of_two_without(self) -> None:
+        self.assertEqual(self.warnings_of(self.providers({"issuer": self.OTHER, "name": "other"})), [])
+
+    def test_one_provider_that_knows_the_realm_by_two_names(self) -> None:
+        self.assertEqual(self.warnings_of(self.providers({"clientID": "another"})), [])
+
+    def test_two_of_one_name(self) -> None:
+        (mistake,) = self.mistakes_of(self.providers({"issuer": self.OTHER}, name="acme"))
+        self.assertIn("oidc_config[1].name: 'acme' is another provider's name", mistake)
+
+    def test_one_that_is_no_part_of_an_address(self) -> None:
+        self.wrong("name", "'a/b' is part of an address", name="a/b")
+
+
 class BindingTests(OidcCase):
     def unbound(self, change: Any) -> bool:
         self.edit(change)

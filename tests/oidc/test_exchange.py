@@ -36,14 +36,16 @@ class SilentProvider:
 class Turns(SynchronousTestCase):
     def setUp(self) -> None:
         self.provider = SilentProvider()
-        self.exchange = Exchange(cast(Fetcher, self.provider), "https://example.com/oidc/callback", b"key", lambda: 0.0)
+        self.exchange = Exchange(cast(Fetcher, self.provider), b"key", lambda: 0.0)
         issuer = "https://login.example.com"
         self.metadata = Metadata("", "", f"{issuer}/token", "", None, False, False, False)
         settings = ProviderSettings(("example.com",), "", issuer, "coname", "", 60.0, "openid email")
         self.asked_of = Provider(settings, 5, cast(Fetcher, self.provider), Clock())
 
     def bring(self, code: str) -> Deferred[Any]:
-        return Deferred.fromCoroutine(self.exchange.redeem(self.asked_of, self.metadata, code, "verifier"))
+        return Deferred.fromCoroutine(
+            self.exchange.redeem(self.asked_of, self.metadata, code, "verifier", "https://example.com/oidc/callback")
+        )
 
     def test_no_more_than_some_are_asked_at_once(self) -> None:
         for number in range(EXCHANGES + 5):

@@ -55,7 +55,7 @@ class RealCase(TestCase):
         )
         self.fetcher = Fetcher(reactor)
         provider = Provider(settings, 5, self.fetcher, reactor)
-        self.logins = Logins(lambda _: provider, self.fetcher, FRONT, bytes(32), VOUCHER_KEY, time.time)
+        self.logins = Logins(lambda *_: provider, self.fetcher, FRONT, bytes(32), VOUCHER_KEY, time.time)
         self.checker = OidcChecker([provider], True, VOUCHER_KEY)
 
     async def log_in(self, name: str = ADDRESS, entry: bytes = ENTRY) -> Arrival:

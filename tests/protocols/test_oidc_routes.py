@@ -75,9 +75,13 @@ class FrontCase(TestCase):
     def begin(self, key: bytes = KEY, **settings: Any) -> None:
         """A replica."""
         provider = Provider(self.fake.settings(**settings), 60, Fetcher(reactor), reactor)
-        choose = {"example.com": provider}.get
+        name = provider.settings.name
+
+        def choose(domain: str, wanted: str) -> Provider | None:
+            return provider if domain == "example.com" and wanted in ("", name) else None
+
         logins = Logins(choose, Fetcher(reactor), FRONT, key, VOUCHER_KEY, lambda: self.now)
-        self.routes = oidc_routes(logins)
+        self.routes = oidc_routes(logins, {name, "other"} - {""})
         self.checker = OidcChecker([provider], True, VOUCHER_KEY)
 
     async def get(self, path: str, cookie: str = "", **fields: str) -> Answer:
@@ -408,6 +412,50 @@ class AddressElsewhereTests(FrontCase):
 
     async def test_not_told(self) -> None:
         self.failed(await self.told({"error": "no"}, 401), "login_refused", "does not tell the e-mail address")
+
+
+class NamedProviderTests(FrontCase):
+    """A provider with paths of its own, beside another one: who has sent the browser back is known by the way."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.begin(name="acme")
+
+    async def arrive_by(self, path: str, departure: Answer) -> Answer:
+        return await self.get(path, departure.cookie, state=departure.asked["state"], code="a code")
+
+    async def test_its_login_begins_and_ends_at_its_own_paths(self) -> None:
+        self.redeems()
+        departure = await self.get("/oidc/login/acme", domain="example.com", nonce=NONCE)
+        self.assertEqual(departure.asked["redirect_uri"], FRONT + "/oidc/callback/acme")
+        answer = await self.arrive_by("/oidc/callback/acme", departure)
+        self.assertIn("id_token", answer.outcome)
+        self.assertEqual(self.posted[0]["redirect_uri"], [FRONT + "/oidc/callback/acme"])
+
+    async def test_so_it_does_where_the_domain_has_led_to_it(self) -> None:
+        self.redeems()
+        departure = await self.depart()
+        self.assertEqual(departure.asked["redirect_uri"], FRONT + "/oidc/callback/acme")
+        self.assertIn("id_token", (await self.arrive_by("/oidc/callback/acme", departure)).outcome)
+
+    async def test_coming_back_from_another_provider(self) -> None:
+        """A dishonest provider has led the browser on to an honest one, whose code it is after (RFC 9700, 4.4)."""
+        self.redeems()
+        answer = await self.arrive_by("/oidc/callback/other", await self.depart())
+        self.failed(answer, "login_refused", "comes back by another's way")
+        self.assertEqual(self.posted, [])
+
+    async def test_coming_back_by_the_way_of_providers_without_a_name(self) -> None:
+        self.redeems()
+        self.failed(await self.arrive(await self.depart()), "login_refused", "comes back by another's way")
+        self.assertEqual(self.posted, [])
+
+    async def test_another_one_does_not_vouch_for_the_domain(self) -> None:
+        self.failed(await self.get("/oidc/login/other", domain="example.com"), "not_found", "no OpenID provider")
+
+    async def test_where_its_login_begins_is_offered(self) -> None:
+        offered = self.checker.offer("example.com")
+        self.assertEqual(offered, [{"issuer": self.fake.issuer, "login": "/oidc/login/acme"}])
 
 
 class ProgramTests(FrontCase):

@@ -142,6 +142,20 @@ class ConnectionsTests(ReplicationCase):
         await self.until(lambda: moved.heard)
         self.assertEqual(moved.heard, [(1, b"there")])
 
+    async def test_what_waits_for_the_former_address_of_a_peer_does_not_go_to_the_new_one(self) -> None:
+        """Even if the former one is slow to hang up: what is there now may be another life of that replica."""
+        first, second = await self.pair()
+        moved = self.replica(2, {1: first.address})
+        first.network.send(2, b"for the former one")
+        first.network.set_peers({2: moved.address})
+        self.assertFalse(first.network.send(2, b"for nobody"))
+        self.assertEqual(first.changes, [(2, True), (2, False)])
+        await self.until(lambda: first.network.connected(2))
+        first.network.send(2, b"there")
+        await self.until(lambda: moved.heard)
+        self.assertEqual((moved.heard, second.heard), ([(1, b"there")], []))
+        self.assertEqual(first.changes, [(2, True), (2, False), (2, True)])
+
     async def test_who_listens_for_connections_and_fails_keeps_none_from_being_made_again(self) -> None:
         first, _ = await self.pair()
         first.network.onConnectionChange(lambda peer, connected: 1 // 0)
