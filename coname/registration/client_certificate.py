@@ -88,7 +88,7 @@ class ClientCertificateChecker:
         self._check_path(certificate, now)
         _check_address(certificate, user_id)
         if self._revoked is not None:
-            self._revoked.check(certificate.serial_number, now)
+            await self._revoked.check(certificate.serial_number, now)
         issuer = self.ca.subject.rfc4514_string()
         fingerprint = certificate.fingerprint(SHA256())
         return Proved(
@@ -102,7 +102,9 @@ class ClientCertificateChecker:
         )
 
     def stop(self) -> None:
-        """See `IProofChecker`. There is nothing that outlives a check."""
+        """See `IProofChecker`."""
+        if self._revoked is not None:
+            self._revoked.stop()
 
     def _check_path(self, certificate: x509.Certificate, now: float) -> None:
         at = _time_within(certificate, now, self._skew)

@@ -3,16 +3,21 @@
 How the file gets there is the operator's: most authorities publish a list at an address, and a timer fetches it. What
 it says is believed because the authority has signed it. A list that has ended, cannot be read, or is only a part of
 what is revoked, says nothing; then nobody is let in by a certificate until there is a good one.
+
+A list may be of some hundred thousand certificates, and so take some tenths of a second to read. Files, too, may be
+slow. So all of this is done in a thread, one after the other, and what is kept is only what is asked for.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography import x509
 from twisted.logger import Logger
 
 from coname.errors import RegistrationRefused, Unavailable
+from coname.registration.one_thread import OneThread
 
 LIST_BYTES = 16 * 1024 * 1024
 """The largest list that is read: of some hundred thousand certificates."""
@@ -25,34 +30,63 @@ class ListUnusable(ValueError):
     """The list says nothing that could be believed; its text says why."""
 
 
+@dataclass(frozen=True)
+class Revoked:
+    """What a list says.
+
+    :ivar serials: of the certificates that do not count any more.
+    :ivar begins: since when it holds, in seconds since 1970; it `ends` when there is a newer list.
+    """
+
+    serials: frozenset[int] = field(repr=False)
+    begins: float
+    ends: float
+
+    def check_times(self, now: float, skew: float) -> None:
+        """Raise `Unavailable` unless the list holds at `now`."""
+        if now >= self.ends + skew:
+            raise Unavailable("the list of revoked certificates has ended; whoever runs this server must renew it")
+        if now < self.begins - skew:
+            raise Unavailable("the list of revoked certificates is from the future, by this clock")
+
+
 class RevocationList:
     """The list in one file.
 
     :param issuer: must have signed it.
     :param skew: seconds that its clock may differ from ours.
+    :param thread: in which it is read.
     """
 
     _log = Logger()
 
-    def __init__(self, path: Path, issuer: x509.Certificate, skew: float) -> None:
+    def __init__(self, path: Path, issuer: x509.Certificate, skew: float, thread: OneThread) -> None:
         self._path = path
         self._issuer = issuer
         self._skew = skew
+        self._thread = thread
         self._seen: tuple[int, int, int] | None = None
-        self._list: x509.CertificateRevocationList | None = None
+        self._list: Revoked | None = None
         self._why = ""
 
-    def check(self, serial: int, now: float) -> None:
+    async def check(self, serial: int, now: float) -> None:
         """Raise `RegistrationRefused` if the certificate with that serial number is revoked.
 
         :param now: seconds since 1970.
-        :raises Unavailable: it cannot be told: there is no list that holds now.
+        :raises Unavailable: it cannot be told: there is no list that holds now. :raises Overloaded: too many ask.
         """
+        await self._thread(self._check, serial, now)
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._thread.stop()
+
+    def _check(self, serial: int, now: float) -> None:
         self._refresh()
         if self._list is None:
             raise Unavailable(f"the list of revoked certificates cannot be used: {self._why}")
-        check_times(self._list, now, self._skew)
-        if self._list.get_revoked_certificate_by_serial_number(serial) is not None:
+        self._list.check_times(now, self._skew)
+        if serial in self._list.serials:
             raise RegistrationRefused("the client certificate is revoked")
 
     def _refresh(self) -> None:
@@ -75,8 +109,8 @@ class RevocationList:
         self._seen, self._list, self._why = None, None, why
 
 
-def load(path: Path, issuer: x509.Certificate) -> x509.CertificateRevocationList:
-    """The list in the file `path`, PEM or DER, whose signature by `issuer` is good.
+def load(path: Path, issuer: x509.Certificate) -> Revoked:
+    """What is in the list in the file `path`, PEM or DER, whose signature by `issuer` is good.
 
     :raises OSError: it cannot be read. :raises ListUnusable: it is no such list.
     """
@@ -96,13 +130,5 @@ def load(path: Path, issuer: x509.Certificate) -> x509.CertificateRevocationList
         raise ListUnusable(f"{path} is only a part of what is revoked, or somebody else's too")
     if found.next_update_utc is None:
         raise ListUnusable(f"{path} does not say when there is a newer list")
-    return found
-
-
-def check_times(found: x509.CertificateRevocationList, now: float, skew: float) -> None:
-    """Raise `Unavailable` unless the list `found` holds at `now`."""
-    ends = found.next_update_utc
-    if ends is None or now >= ends.timestamp() + skew:
-        raise Unavailable("the list of revoked certificates has ended; whoever runs this server must renew it")
-    if now < found.last_update_utc.timestamp() - skew:
-        raise Unavailable("the list of revoked certificates is from the future, by this clock")
+    serials = frozenset(one.serial_number for one in found)
+    return Revoked(serials, found.last_update_utc.timestamp(), found.next_update_utc.timestamp())

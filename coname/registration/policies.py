@@ -57,7 +57,8 @@ def _dkim(policy: RegistrationPolicy, surroundings: Surroundings) -> IProofCheck
 def _client_certificate(policy: RegistrationPolicy, surroundings: Surroundings) -> IProofChecker:
     from coname.registration.client_certificate_policy import client_certificate_checker
 
-    return client_certificate_checker(policy.email_proof_by_client_cert, surroundings.folder, surroundings.skew)
+    config, folder = policy.email_proof_by_client_cert, surroundings.folder
+    return client_certificate_checker(config, surroundings.reactor, folder, surroundings.skew)
 
 
 def _saml(policy: RegistrationPolicy, surroundings: Surroundings) -> IProofChecker:

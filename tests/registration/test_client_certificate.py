@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from twisted.internet.defer import Deferred
@@ -16,7 +13,6 @@ from zope.interface.verify import verifyObject
 from coname.errors import ConameError
 from coname.messages.client_pb2 import EmailProof
 from coname.registration.client_certificate import VALIDITY, ClientCertificateChecker
-from coname.registration.client_certificate_crl import RevocationList
 from coname.registration.proof import IProofChecker, Presented, Proved
 from tests.registration import certificates
 from tests.registration.certificates import ADDRESS, NOW, SIGNING, Authority, authority
@@ -149,67 +145,3 @@ class BadCertificateTests(CertificateCase):
         for other in (Authority(is_ca=False), Authority(signs=False)):
             self.checker = ClientCertificateChecker(["example.com"], other.certificate, None, 60.0)
             self.refuse(other.issue(), "does not verify")
-
-
-class RevocationTests(CertificateCase):
-    def setUp(self) -> None:
-        super().setUp()
-        self.path = Path(self.mktemp())
-        self.number = 0
-        self.write(authority().revocations())
-        revoked = RevocationList(self.path, authority().certificate, 60.0)
-        self.checker = ClientCertificateChecker(["example.com"], authority().certificate, revoked, 60.0)
-        self.certificate = authority().issue()
-
-    def write(self, data: bytes) -> None:
-        self.path.write_bytes(data)
-        self.number += 1
-        os.utime(self.path, (self.number, self.number))  # the file system's clock may be coarse
-
-    def test_not_revoked(self) -> None:
-        self.prove(self.certificate)
-
-    def test_revoked(self) -> None:
-        self.write(authority().revocations([authority().issue(), self.certificate]))
-        self.refuse(self.certificate, "the client certificate is revoked")
-
-    def test_revoked_later(self) -> None:
-        self.prove(self.certificate)
-        self.write(authority().revocations([self.certificate]))
-        self.refuse(self.certificate, "the client certificate is revoked")
-
-    def test_in_der(self) -> None:
-        revoked = x509.load_pem_x509_crl(authority().revocations([self.certificate]))
-        self.write(revoked.public_bytes(Encoding.DER))
-        self.refuse(self.certificate, "the client certificate is revoked")
-
-    def test_ended(self) -> None:
-        self.prove(self.certificate, now=NOW + 159)
-        self.refuse(self.certificate, "has ended; whoever runs this server", "unavailable", now=NOW + 160)
-
-    def test_from_the_future(self) -> None:
-        self.write(authority().revocations(begins=61))
-        self.refuse(self.certificate, "from the future", "unavailable")
-
-    def test_signed_by_somebody_else(self) -> None:
-        self.write(authority().revocations(signer=ec.generate_private_key(ec.SECP256R1())))
-        self.refuse(self.certificate, "is not signed by CN=people of example.com", "unavailable")
-
-    def test_of_another_authority(self) -> None:
-        self.write(Authority("others").revocations())
-        self.refuse(self.certificate, "is not signed by CN=people of example.com", "unavailable")
-
-    def test_changes_only(self) -> None:
-        self.write(authority().revocations(more=[x509.DeltaCRLIndicator(1)]))
-        self.refuse(self.certificate, "is only a part of what is revoked", "unavailable")
-
-    def test_nonsense(self) -> None:
-        self.write(b"hello")
-        self.refuse(self.certificate, "is not a list of revoked certificates", "unavailable")
-
-    def test_gone(self) -> None:
-        self.prove(self.certificate)
-        self.path.unlink()
-        self.refuse(self.certificate, "cannot be read: No such file", "unavailable")
-        self.write(authority().revocations())
-        self.prove(self.certificate)
