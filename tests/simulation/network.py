@@ -2,6 +2,9 @@
 
 Each direction of each pair can be cut. Whether two replicas take themselves for connected is another matter: they
 notice a cut, and its end, a while later, or not at all if it does not last.
+
+It is worse than a real one: what was sent to one life of a replica, or by somebody who has not noticed that this life
+is over, may reach the next one, as no connection would let it. What makes agreement right must not depend on that.
 """
 
 from __future__ import annotations

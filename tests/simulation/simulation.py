@@ -169,10 +169,7 @@ class Simulation:
         self.faults = Faults(self)
         self.operator = Operator(self)
         self.restoring = Restoring(self)
-        self.verifiers = [
-            SimulatedVerifier(self, verifier_key(one + 1))
-            for one in range(self.story.verifiers if not self.story.change_every and not self.story.restores else 0)
-        ]
+        self.verifiers = [SimulatedVerifier(self, verifier_key(one + 1)) for one in range(self.story.verifiers)]
         self.clients = [Client(self, number) for number in range(self.story.clients)]
         self._run_until(self.story.seconds)
         self.say("all heals")

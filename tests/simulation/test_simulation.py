@@ -52,6 +52,7 @@ class ReplayTests(SimulationCase):
         second.run()
         self.assertEqual(first.trace_hash, second.trace_hash)
         self.assertEqual(first.happened, second.happened)
+        self.assertTrue(first.happened["verified under another policy"])
 
     def test_another_seed_runs_another_way(self) -> None:
         first, second = Simulation(5), Simulation(6)
@@ -81,4 +82,5 @@ class ReplayTests(SimulationCase):
             happened |= set(simulation.happened)
         faults = {"crash", "stop", "cut", "slow disk", "full disk", "jump", "restored"}
         consequences = {"install", "recognised", "learner", "voter", "removed"}
-        self.assertEqual(happened, faults | consequences | {"update", "lookup", "verified"})
+        seen = {"update", "lookup", "verified", "verified under another policy"}
+        self.assertEqual(happened, faults | consequences | seen)

@@ -1,5 +1,8 @@
 """Verifiers that replay what any replica shows them, and sign it: the real replay, on a database that can crash.
 
+They are there in every kind of story: where replicas come and go, they follow the policies, and where one is put back
+to a backup, they may have seen more than it has.
+
 Whatever a verifier would publish evidence of is a violation here, and so is an epoch that it verifies and that is not
 the one that the replicas have.
 """
@@ -42,7 +45,8 @@ class SimulatedVerifier:
 
     def __init__(self, simulation: Simulation, key: SigningKey) -> None:
         self._simulation = simulation
-        self._chance = random.Random(simulation.chance.getrandbits(32))
+        # not the simulation's: whoever only looks on changes nothing about what else is drawn
+        self._chance = random.Random(f"verifier {key.key_id} of seed {simulation.seed}")
         self._key = key
         self._settings = ReplaySettings(
             key.key_id,
@@ -101,6 +105,8 @@ class SimulatedVerifier:
     def _took(self, host: Host, taken: Taken) -> None:
         self._simulation.say(f"a verifier has epoch {taken.epoch} from {host.id}")
         self._simulation.happened["verified"] += 1
+        if self._simulation.invariants.policy(taken.epoch) != self._simulation.realm.policy:
+            self._simulation.happened["verified under another policy"] += 1
         if taken.signed is None:
             return
         ours = heads.parse(taken.signed.head).epoch_head
