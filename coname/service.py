@@ -37,7 +37,6 @@ from coname.protocols.http_service import Routes
 from coname.protocols.https import HttpsService
 from coname.protocols.manhole import ManholeService
 from coname.protocols.page_routes import page_routes
-from coname.registration.policies import KINDS
 from coname.running import RunningReplica
 
 __all__ = ["KeyserverService", "Options", "makeService", "make_parts", "open_store"]
@@ -56,17 +55,6 @@ class Options(usage.Options):
         """Read and check the configuration, while nothing is opened yet."""
         install_reactor()
         self.settings = load_or_exit(load_replica, self["config"])
-
-
-def missing_proofs(settings: ReplicaSettings) -> list[str]:
-    """The registration policies that nobody can satisfy, since this version does not check their proofs."""
-    policies = settings.message.keyserver_config.registration_policy
-    kinds = [policy.WhichOneof("policy_type") for policy in policies]
-    return [
-        f"keyserver_config.registration_policy[{place}]: this version does not check {kind}: nobody can register by it"
-        for place, kind in enumerate(kinds)
-        if kind not in (None, "insecure_skip_email_proof", *KINDS)
-    ]
 
 
 def makeService(options: Options) -> IService:
@@ -116,7 +104,7 @@ class KeyserverService(ProcessService):
 
     async def start(self) -> None:
         """The database, the replica, then the fronts."""
-        for warning in [*self._settings.warnings, *missing_proofs(self._settings)]:
+        for warning in self._settings.warnings:
             self._log.warn("{path}: {warning}", path=self._settings.path, warning=warning)
         await self._turns.run(self._open)
         self._answer_signals()

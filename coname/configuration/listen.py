@@ -28,11 +28,6 @@ class Address(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
-    def grpc_target(self) -> str:
-        """As gRPC's `add_secure_port` wants it; every interface means IPv6's and IPv4's."""
-        return str(self) if self.host else f"[::]:{self.port}"
-
-    @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach it."""
         try:

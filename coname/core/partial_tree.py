@@ -134,11 +134,6 @@ def _turned(index: Index, depth: int, way: int) -> Index:
     return Index(index[: depth >> 3] + bytes((byte,)) + index[(depth >> 3) + 1 :])
 
 
-def empty_root(nonce: bytes) -> bytes:
-    """The root of the tree that holds nothing."""
-    return empty_hash(nonce, bytes(32), 0)
-
-
 def root_of(nonce: bytes, leaves: Mapping[Index, EntryHash]) -> bytes:
     """The root of the tree that holds just `leaves`."""
     return fresh_hash(nonce, 0, Index(bytes(32)), sorted(leaves.items()))

@@ -91,11 +91,6 @@ def write_state(writer: Writer, state: ReplicaState) -> None:
     writer.put(STATE_KEY, state.SerializeToString())
 
 
-def log_key(index: int) -> bytes:
-    """The key of a log entry."""
-    return b"l" + _number(index)
-
-
 def step_key(position: int) -> bytes:
     """The key of a verifier log step."""
     return b"v" + _number(position)

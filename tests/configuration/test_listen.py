@@ -49,12 +49,6 @@ class AddressTests(SynchronousTestCase):
     def test_path_in_the_host(self) -> None:
         self.refused("localhost/x:25519", "is no host")
 
-    def test_grpc_listens_on_both_families_for_every_interface(self) -> None:
-        self.assertEqual(Address("", 4625).grpc_target, "[::]:4625")
-
-    def test_grpc_listens_where_it_is_told(self) -> None:
-        self.assertEqual(Address("127.0.0.1", 4625).grpc_target, "127.0.0.1:4625")
-
     def test_loopback_by_name(self) -> None:
         self.assertTrue(Address("localhost", 1).is_loopback)
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from coname.core.partial_tree import PartialTree, empty_root, root_of
+from coname.core.partial_tree import PartialTree, root_of
 from coname.core.proofs import TreeProofParts
 from coname.core.types import EntryHash, Index
 from coname.errors import ProofInvalid
@@ -129,8 +129,8 @@ class Refusals(SynchronousTestCase):
             self.refused({ONE: VALUE, TWO: VALUE})
 
     def test_the_empty_tree(self) -> None:
-        self.assertEqual(empty_root(b"n"), reference_tree.root({}, b"n"))
-        partial = PartialTree(empty_root(b""), b"")
+        self.assertEqual(root_of(b"n", {}), reference_tree.root({}, b"n"))
+        partial = PartialTree(root_of(b"", {}), b"")
         self.assertIsNone(partial.add(ONE, TreeProofParts([], b"", b"")))
         self.assertEqual(partial.root_with({THREE: VALUE, ONE: VALUE}), root_of(b"", {ONE: VALUE, THREE: VALUE}))
 
