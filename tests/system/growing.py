@@ -50,7 +50,7 @@ class GrowingRealm:
         for path in layout.replicas:
             content = json.loads(path.read_text())
             content["keyserver_config"]["min_epoch_interval"] = {"nanos": round(MIN_EPOCH_SECONDS * 1e9)}
-            content["limits"] = {"raft_log_entries": 20}  # so few that who joins needs a copy of the database
+            content["limits"] = {"raft_log_entries": 20}  # so few that, after four megabytes, who joins needs a copy
             del content["manhole"]  # all are on 127.0.0.1
             path.write_text(json.dumps(content))
         self.realm = load_client(layout.client).realms[0]

@@ -28,13 +28,13 @@ PATIENCE = 60.0
 """Seconds that a condition may take on a busy machine before the test gives up."""
 
 
-def wait_for(condition: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:
-    """Look at `condition` until it is true."""
+def wait_for(condition: Callable[[], bool], what: str, patience: float = PATIENCE, pause: float = 0.02) -> None:
+    """Look at `condition` until it is true, with a `pause` of so many seconds in between."""
     deadline = time.monotonic() + patience
     while not condition():
         if time.monotonic() > deadline:
             raise AssertionError(f"after {patience:g} seconds, still not: {what}")
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 def program(name: str) -> str:

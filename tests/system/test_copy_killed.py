@@ -1,4 +1,8 @@
-"""A copy of the database on its way to a new replica, over a slow link, when either end is killed."""
+"""A copy of the database on its way to a new replica, over a slow link, when either end is killed; and when it arrives.
+
+The file system shows how far the joiner is. Between any two of the steps that put the copy in the database's place,
+`tests.replication.test_raft_folders` ends the process exactly; here, a real one is killed wherever it just is.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +36,9 @@ SLOW_KILOBITS = 4000
 
 ENOUGH_BYTES = 300_000
 """So much is in its file when somebody is killed: several chunks, and a part of the whole."""
+
+AT_ONCE = 0.001
+"""Seconds between two looks at what takes less than a tenth of a second."""
 
 _OFFER = re.compile(r"Replica ([0-9a-f]+) sends its database as of entry \d+; (\d+) of (\d+) bytes are here")
 
@@ -167,3 +174,19 @@ class CopyKilledTests(SynchronousTestCase):
             wait_for(lambda: self.realm.role(JOINER, serving[0]) == "voter", "it signs")
         self.realm.start(leader)
         self.check_joined(at=leader)
+
+    def test_the_receiver_while_it_makes_a_database_of_it_and_while_that_is_put_in_place(self) -> None:
+        built, installing = self.folders.built, self.joiner.settings.data_folder.with_name("database-installing")
+        with Registering(self.realm, self.others):
+            self.join()
+            self.network.quicken(JOINER)
+            wait_for(built.exists, "a database is made of it", pause=AT_ONCE)
+            self.joiner.kill()
+            self.assertTrue(built.exists() or installing.exists())
+            self.joiner.begin()
+            wait_for(installing.exists, f"it counts{self.realm.logs()}", pause=AT_ONCE)
+            self.joiner.kill()
+            self.assertTrue(installing.exists())
+            self.joiner.begin()
+            wait_for(lambda: "The database is another replica's now" in self.joiner.log.read_text(), "it is in place")
+        self.check_joined(at=1)
