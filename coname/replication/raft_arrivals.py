@@ -5,7 +5,9 @@ Rules of this file:
 1. Only the leader that this replica follows may send one, and only one that is ahead of what this replica has.
 2. There is one at a time; a second attempt at the same one goes on where the first ended, also after a restart of this
    process. What is there already is hashed again by whoever receives it, so nothing is believed of it.
-3. Nothing here is in the database's place.
+3. Whatever is done with its files is done in turn. A copy that another one has taken the place of (its leader was
+   deposed, and does not know) touches them no more: what it wrote would be in the other one.
+4. Nothing here is in the database's place.
 """
 
 from __future__ import annotations
@@ -13,10 +15,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from google.protobuf.message import DecodeError
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from coname.errors import Unavailable
 from coname.interfaces import ITransferReceiver, ITransferSink
 from coname.messages.raft_pb2 import RaftSnapshot
 from coname.replication.raft_copies import StateCopies
@@ -32,6 +35,7 @@ SPACE_FACTOR = 2.5
 class Arrival:
     """One copy, at `folders.arriving`.
 
+    :param turns: held by whoever is at work on the files.
     :param done: called with the index when a database was made of it; :param gone: called when it was abandoned.
     """
 
@@ -41,14 +45,17 @@ class Arrival:
         folders: Folders,
         state: StateCopies,
         run_in_thread: Blocking,
+        turns: DeferredLock,
         done: Callable[[int], None],
         gone: Callable[[Arrival], None],
     ) -> None:
         self.key = key
         self.offset = 0  # of what is there
+        self.replaced = False  # by another copy
         self._folders = folders
         self._state = state
         self._run_in_thread = run_in_thread
+        self._turns = turns
         self._done = done
         self._gone = gone
 
@@ -57,7 +64,9 @@ class Arrival:
         return Deferred.fromCoroutine(self._read(offset, size))
 
     async def _read(self, offset: int, size: int) -> bytes:
-        data: bytes = await self._run_in_thread(read_at, self._folders.arriving, offset, size)
+        async with self._turns:
+            self._check()
+            data: bytes = await self._run_in_thread(read_at, self._folders.arriving, offset, size)
         return data
 
     def write(self, offset: int, data: bytes) -> Deferred[None]:
@@ -65,16 +74,24 @@ class Arrival:
         return Deferred.fromCoroutine(self._write(offset, data))
 
     async def _write(self, offset: int, data: bytes) -> None:
-        await self._run_in_thread(write_at, self._folders.arriving, offset, data)
-        self.offset = offset + len(data)
+        async with self._turns:
+            self._check()
+            await self._run_in_thread(write_at, self._folders.arriving, offset, data)
+            self.offset = offset + len(data)
 
     def finish(self) -> Deferred[None]:
         """See `ITransferSink`."""
         return Deferred.fromCoroutine(self._finish())
 
     async def _finish(self) -> None:
-        index = await self._run_in_thread(self._build)
-        self._done(index)
+        async with self._turns:
+            self._check()
+            index = await self._run_in_thread(self._build)
+            self._done(index)
+
+    def _check(self) -> None:
+        if self.replaced:
+            raise Unavailable("another copy has taken the place of this one")
 
     def _build(self) -> int:
         folders = self._folders
@@ -110,10 +127,18 @@ class Arrivals:
         self._run_in_thread = run_in_thread
         self._wanted = wanted
         self._arrival: Arrival | None = None
+        self._turns = DeferredLock()
         self._may_be_left = True  # by the process before
 
-    def begin(self, peer: int, transfer: int, size: int, sha256: bytes, metadata: bytes) -> ITransferSink | None:
-        """See `ITransferReceiver`."""
+    def begin(
+        self, peer: int, transfer: int, size: int, sha256: bytes, metadata: bytes
+    ) -> ITransferSink | Deferred[ITransferSink | None] | None:
+        """See `ITransferReceiver`. Waits for what another one is still at work on."""
+        if self._turns.locked:
+            return self._turns.run(self._begin, peer, transfer, size, sha256, metadata)
+        return self._begin(peer, transfer, size, sha256, metadata)
+
+    def _begin(self, peer: int, transfer: int, size: int, sha256: bytes, metadata: bytes) -> ITransferSink | None:
         key = peer, transfer, sha256
         try:
             index = RaftSnapshot.FromString(metadata).index
@@ -128,8 +153,8 @@ class Arrivals:
             self._log.error("A copy of {size} bytes needs more room than the {free} free", size=size, free=free)
             return None
         self.built = 0
-        self._arrival = Arrival(key, self._folders, self._state, self._run_in_thread, self._finished, self._abandoned)
-        self._arrival.offset = held = self._left(key)
+        arrival = self._arrival = self._replace(key)
+        arrival.offset = held = self._left(key)
         self._log.info(
             "Replica {peer:x} sends its database as of entry {index}; {held} of {size} bytes are here",
             peer=peer,
@@ -137,7 +162,15 @@ class Arrivals:
             held=held,
             size=size,
         )
-        return self._arrival
+        return arrival
+
+    def _replace(self, key: tuple[int, int, bytes]) -> Arrival:
+        """A new one; the one before, if it goes on anywhere, may do nothing more."""
+        if self._arrival is not None:
+            self._arrival.replaced = True
+        return Arrival(
+            key, self._folders, self._state, self._run_in_thread, self._turns, self._finished, self._abandoned
+        )
 
     def _left(self, key: tuple[int, int, bytes]) -> int:
         """How much of this copy the process before has left here; else, the place is made for it."""

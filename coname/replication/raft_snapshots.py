@@ -250,7 +250,8 @@ class DatabaseSnapshots(NoSnapshots):
             await deferLater(self._clock, LEADER_SECONDS / LEADER_LOOKS)
             if self._driver.core.leader:
                 break
-        return self._arrivals.begin(peer, transfer, size, sha256, metadata)
+        begun = self._arrivals.begin(peer, transfer, size, sha256, metadata)
+        return await begun if isinstance(begun, Deferred) else begun
 
     def _is_wanted(self, peer: int, index: int) -> bool:
         core = self._driver.core

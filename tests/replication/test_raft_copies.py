@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
-from twisted.trial.unittest import SynchronousTestCase
 
 from coname.errors import Corrupt, Unavailable
 from coname.interfaces import CommittedEntry, ITransferReader
 from coname.messages.raft_pb2 import RaftSnapshot
 from coname.replication import raft_log
-from coname.replication.raft_arrivals import Arrivals
 from coname.replication.raft_folders import Folders
 from coname.replication.raft_log import KEPT_FOR_COPY, RaftLog, RaftLogSettings
 from coname.replication.raft_snapshots import STALLED_SECONDS, DatabaseSnapshots
@@ -300,6 +298,17 @@ class ReceiverTests(CopyCase):
         again = receiver.begin(leader, 2, 100, bytes(32), self.METADATA)
         self.assertEqual(again.offset, 0)
 
+    async def test_one_that_another_has_taken_the_place_of_writes_nothing_into_that(self) -> None:
+        receiver, leader = await self.follower()
+        deposed = receiver.begin(leader, 1, 100, bytes(32), self.METADATA)
+        await deposed.write(0, b"half")
+        sink = receiver.begin(leader, 2, 100, bytes(32), self.METADATA)
+        await sink.write(0, b"another")
+        await self.assertFailure(deposed.write(4, b"line"), Unavailable)
+        await self.assertFailure(deposed.finish(), Unavailable)
+        deposed.abandon("it could not be stored")
+        self.assertEqual(await sink.read(0, 100), b"another")
+
     async def test_what_is_abandoned_is_removed(self) -> None:
         receiver, leader = await self.follower()
         sink = receiver.begin(leader, 1, 100, bytes(32), self.METADATA)
@@ -313,70 +322,3 @@ class ReceiverTests(CopyCase):
         await sink.write(0, b"")
         await self.assertFailure(sink.finish(), Corrupt)
         self.assertFalse(receiver.has(1000))
-
-
-class RestartTests(SynchronousTestCase):
-    """What a process has received of a copy, the next one need not receive again."""
-
-    METADATA = RaftSnapshot(index=1000, term=1).SerializeToString()
-    HASH = bytes(range(32))
-
-    def setUp(self) -> None:
-        self.folder = Path(self.mktemp())
-        self.folder.mkdir()
-
-    def start(self) -> Arrivals:
-        """As a process does: what was left is looked at before anything else."""
-        self.folders = Folders(self.folder / "database")
-        self.folders.finish()
-
-        def run(function: Callable[..., Any], *arguments: object) -> Deferred[Any]:
-            return maybeDeferred(function, *arguments)
-
-        return Arrivals(self.folders, Machine(self.folder / "machine"), run, lambda peer, index: True)
-
-    def half(self) -> None:
-        """The first process gets half of it."""
-        sink: Any = self.start().begin(2, 7, 8, self.HASH, self.METADATA)
-        self.successResultOf(sink.write(0, b"half"))
-
-    def test_the_same_copy_goes_on(self) -> None:
-        self.half()
-        sink: Any = self.start().begin(2, 7, 8, self.HASH, self.METADATA)
-        self.assertEqual((sink.offset, self.successResultOf(sink.read(0, 4))), (4, b"half"))
-        self.successResultOf(sink.write(4, b"line"))
-        self.assertEqual(self.folders.arriving.read_bytes(), b"halfline")
-
-    def check_from_the_beginning(self, peer: int, transfer: int, sha256: bytes) -> None:
-        self.half()
-        sink: Any = self.start().begin(peer, transfer, 8, sha256, self.METADATA)
-        self.assertEqual(sink.offset, 0)
-        self.assertFalse(self.folders.arriving.exists())
-
-    def test_not_another_one(self) -> None:
-        self.check_from_the_beginning(2, 8, self.HASH)
-
-    def test_not_one_of_another_replica(self) -> None:
-        self.check_from_the_beginning(3, 7, self.HASH)
-
-    def test_not_one_with_another_hash(self) -> None:
-        self.check_from_the_beginning(2, 7, bytes(32))
-
-    def test_what_nobody_goes_on_with_is_removed_after_a_while(self) -> None:
-        self.half()
-        self.start().forget_left()
-        self.assertFalse(self.folders.incoming.exists())
-
-    def test_what_was_gone_on_with_is_not(self) -> None:
-        self.half()
-        arrivals = self.start()
-        arrivals.begin(2, 7, 8, self.HASH, self.METADATA)
-        arrivals.forget_left()
-        self.assertTrue(self.folders.arriving.exists())
-
-    def test_a_database_that_was_being_made_of_it_is_made_again(self) -> None:
-        self.half()
-        self.folders.built.mkdir()
-        self.start()
-        self.assertFalse(self.folders.built.exists())
-        self.assertTrue(self.folders.arriving.exists())
