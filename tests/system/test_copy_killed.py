@@ -6,6 +6,7 @@ The file system shows how far the joiner is. Between any two of the steps that p
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import tempfile
@@ -37,6 +38,9 @@ SLOW_KILOBITS = 4000
 ENOUGH_BYTES = 300_000
 """So much is in its file when somebody is killed: several chunks, and a part of the whole."""
 
+HEARTBEAT_SECONDS = 0.3
+"""Longer than usual, so that on a busy machine nobody but the tests deposes a leader."""
+
 AT_ONCE = 0.001
 """Seconds between two looks at what takes less than a tenth of a second."""
 
@@ -57,6 +61,10 @@ class FarRealm(GrowingRealm):
     def __init__(self, folder: Path, size: int, network: Network) -> None:
         self._network = network
         super().__init__(folder, size)
+        for replica in self.replicas.values():
+            content = json.loads(replica.config.read_text())
+            content["raft_heartbeat"] = {"nanos": round(HEARTBEAT_SECONDS * 1e9)}
+            replica.config.write_text(json.dumps(content))
 
     def host(self, number: int) -> str:
         return self._network.address(number)
