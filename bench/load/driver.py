@@ -21,6 +21,7 @@ class Conversation(Protocol):
     """The client's side of one connection: `bench.load.http1.Http1` or `bench.load.http2.Http2`."""
 
     most: int
+    opening_is_answered: bool
 
     def opening(self) -> bytes: ...
 
@@ -58,6 +59,10 @@ class Connection:
         self.socket = context.wrap_socket(plain, server_hostname="localhost")
         self.conversation = conversation
         self.socket.sendall(conversation.opening())
+        if conversation.opening_is_answered:
+            while not conversation.feed(data := self.socket.recv(_READ))[0]:
+                if not data:
+                    raise ConnectionError("the server closed the connection")
         self.socket.setblocking(False)
         self._unsent = b""
 

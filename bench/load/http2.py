@@ -48,6 +48,8 @@ def headers(path: str) -> bytes:
 class Http2:
     """The client's side of one connection to one method."""
 
+    opening_is_answered = False
+
     def __init__(self, path: str, most: int) -> None:
         self.most = most
         self._headers = headers(path)
