@@ -35,6 +35,9 @@ on a machine that is busy with all replicas."""
 _DECIDED_SECONDS = 0.1
 """What is acknowledged within this time of a leader's death was decided before."""
 
+_IN_FLIGHT = 10
+"""So many are on their way when a leader is killed. When an epoch has just been ratified, nobody is."""
+
 _CACHE_BYTES = 32 << 20
 
 
@@ -123,6 +126,7 @@ def _lose_leader(realm: Replicas, prober: Prober) -> tuple[float, float]:
     before = prober.answered()
     wait_for(lambda: prober.answered() > before + 50)
     leader = realm.leader()
+    wait_for(lambda: prober.in_flight() >= _IN_FLIGHT)
     lost = time.monotonic()
     realm.servers[leader].kill()
     new = _when(lambda: prober.first_begun_after(lost))

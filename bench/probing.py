@@ -25,6 +25,8 @@ class Prober:
     def __init__(self, realm: Replicas) -> None:
         self._realm = realm
         self._times: list[tuple[float, float]] = []  # when each was begun, and acknowledged
+        self._begun = self._ended = 0
+        self._counting = threading.Lock()  # calls end in several threads
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._register)
 
@@ -39,6 +41,10 @@ class Prober:
     def answered(self) -> int:
         """How many were acknowledged."""
         return len(self._times)
+
+    def in_flight(self) -> int:
+        """How many have neither been acknowledged nor failed."""
+        return self._begun - self._ended
 
     def first_begun_after(self, moment: float) -> float | None:
         """When the first was acknowledged of those that were begun after `moment`."""
@@ -64,9 +70,12 @@ class Prober:
                     return
                 request = update_request(realm, secret, next(numbers), 0)
                 begun = time.monotonic()
+                self._begun += 1
                 stub.future(request, timeout=_TIMEOUT_SECONDS).add_done_callback(partial(self._done, begun))
 
     def _done(self, begun: float, call: grpc.Future[LookupProof]) -> None:
         ended = time.monotonic()
+        with self._counting:
+            self._ended += 1
         if not call.cancelled() and call.exception() is None:
             self._times.append((begun, ended))

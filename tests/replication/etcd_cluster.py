@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import signal
+import socket
 import subprocess
 import tempfile
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from coname.configuration.authority import Authority
 from coname.protocols.etcd_calls import EtcdAccess
 from tests.ports import free_ports
+from tests.system.processes import wait_for
 
 HEARTBEAT_MS, ELECTION_MS = 50, 500
 """Faster than etcd's own 100 and 1000, so that tests wait less for a leader."""
@@ -48,6 +50,15 @@ class EtcdMember:
     def go_on(self) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
+
+    def takes_connections(self) -> bool:
+        """Whether it listens already: it does once it has found the others."""
+        host, port = self.endpoint.split(":")
+        try:
+            socket.create_connection((host, int(port))).close()
+        except ConnectionRefusedError:
+            return False
+        return True
 
 
 class EtcdCluster:
@@ -128,5 +139,6 @@ def shared_cluster() -> EtcdCluster:
         cluster.start()
         atexit.register(folder.cleanup)
         atexit.register(cluster.stop)
+        wait_for(cluster.members[0].takes_connections, "etcd takes connections")
         _shared.append(cluster)
     return _shared[0]
