@@ -30,7 +30,7 @@ def login_routes(settings: ReplicaSettings, registrar: Registrar, reactor: Any) 
 def _oidc_routes(settings: ReplicaSettings, registrar: Registrar, reactor: Any) -> Routes:
     # Imported here: a realm without OpenID providers need not load what checks their tokens.
     from coname.oidc.fetching import Fetcher
-    from coname.oidc.login import Logins
+    from coname.oidc.login import Logins, chosen
     from coname.oidc.provider import Provider
     from coname.oidc.sealing import COOKIE_KEY, VOUCHER_KEY, derived_key
     from coname.protocols.oidc_routes import oidc_routes
@@ -39,8 +39,7 @@ def _oidc_routes(settings: ReplicaSettings, registrar: Registrar, reactor: Any) 
     checkers = [checker for checker in registrar.checkers if isinstance(checker, OidcChecker)]
 
     def choose(domain: str, name: str) -> Provider | None:
-        fitting = (provider for checker in checkers for provider in checker.for_domain(domain))
-        return next((provider for provider in fitting if name in ("", provider.settings.name)), None)
+        return chosen([provider for checker in checkers for provider in checker.for_domain(domain)], name)
 
     names = {provider.settings.name for checker in checkers for provider in checker.providers} - {""}
 

@@ -66,6 +66,7 @@ def _free(name: str, taken: Collection[str]) -> str:
 def _read(path: Path, purpose: str, findings: Findings) -> bytes:
     try:
         return path.read_bytes()
-    except OSError as error:
-        findings.mistake(f"{path}: {error.strerror}; a registration policy names it ({purpose})")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        findings.mistake(f"{path}: {reason}; a registration policy names it ({purpose})")
         return b""

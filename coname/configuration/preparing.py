@@ -104,7 +104,7 @@ def prepare(target: Path, wanted: NewReplica, now: datetime) -> Prepared:
         NewFile(blueprint.TLS_KEY_FILE, authority.key_pem(credential.key), "its key for TLS", secret=True),
         *(_console_files(wanted.model, message) if config.HasField("manhole") else ()),
     ]
-    taken = {CONFIG_FILE, *(file.path for file in files)}
+    taken = {CONFIG_FILE, blueprint.DATABASE, *(file.path for file in files)}
     policies = config.keyserver_config.registration_policy
     files += policy_files.carried(policies, wanted.model.parent, taken, findings)
     findings.raise_mistakes()

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from urllib.parse import urlencode
 
@@ -100,7 +100,7 @@ class Logins:
 
     async def _token(self, begun: Begun, answer: Mapping[str, str], way: str) -> str:
         purpose, content = begun.purpose, begun.content
-        provider = self._provider(purpose.domain, content["provider"])
+        provider = self._provider(purpose.domain, content.get("provider", ""))  # absent in those of earlier versions
         if provider.settings.issuer != content["issuer"]:
             raise LoginUnknown("the login was begun before the configuration changed; begin it again")
         if provider.settings.name != way:
@@ -121,6 +121,13 @@ class Logins:
         if provider is None:
             raise NotFound(f"no OpenID provider vouches for addresses of {domain}")
         return provider
+
+
+def chosen(fitting: Sequence[Provider], name: str) -> Provider | None:
+    """Of those that may vouch for an address, the one to log in at: that of the `name`. If it is empty, it is the first
+    that has none, as that one has no other way; or the first of all."""
+    named_so = [provider for provider in fitting if provider.settings.name == name]
+    return next(iter(named_so or ([] if name else fitting)), None)
 
 
 def _question(

@@ -5,7 +5,7 @@ the browser, whatever comes with it (RFC 9700, section 4.4.2.2).
 """
 
 LOGIN = "/oidc/login"
-"""Where a login begins at whichever provider fits the address."""
+"""Where a login begins at a provider that fits the address: the first that has no name, or the first of all."""
 
 _CALLBACK = "/oidc/callback"
 

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
-from coname.errors import Overloaded
+from coname.errors import Overloaded, Unavailable
 
 Result = TypeVar("Result")
 
@@ -34,12 +34,16 @@ class OneThread:
         self._what = what
         self._pool: ThreadPool | None = None
         self._waiting = 0
+        self._stopped = False
 
     def __call__(self, function: Callable[..., Result], *arguments: object) -> Deferred[Result]:
-        """What `function` returns or raises. Fails with `Overloaded` if too much is waiting.
+        """What `function` returns or raises. Fails with `Overloaded` if too much is waiting, with `Unavailable` after
+        the end.
 
         It is not called any more if nobody waits for it when its turn comes.
         """
+        if self._stopped:
+            return fail(Unavailable("the server is stopping"))
         if self._waiting >= WAITING:
             return fail(Overloaded(f"too many {self._what} are waiting; try again in a moment"))
         if self._pool is None:
@@ -53,6 +57,7 @@ class OneThread:
 
     def stop(self) -> None:
         """End the thread, after what it is doing."""
+        self._stopped = True
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.stop()

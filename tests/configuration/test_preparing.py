@@ -181,6 +181,17 @@ class PreparingTests(SynchronousTestCase):
         self.assertIn(f"{self.model.parent / 'revoked.pem'}: No such file", str(refused.exception))
         self.assertFalse(self.target.exists())
 
+    def test_one_whose_name_is_the_database_s_gets_another(self) -> None:
+        (self.folder / "database").write_bytes(authority().revocations(begins=-1e9, ends=1e10))
+        self.by_certificate(os.path.relpath(self.folder / "database", self.model.parent))
+        self.assertIn("database-2", [file.path for file in self.prepare().files])
+
+    def test_one_whose_name_none_can_have_is_named(self) -> None:
+        self.by_certificate("revoked\0.pem")
+        with self.assertRaises(Misconfigured) as refused:
+            self.prepare()
+        self.assertIn("a registration policy names it", str(refused.exception))
+
     def test_the_front_for_client_certificates_has_a_port_of_its_own(self) -> None:
         self.by_certificate(self.beside("revoked.pem", authority().revocations(begins=-1e9, ends=1e10)))
         document = json.loads(self.model.read_text()) | {"client_cert_addr": "ks1.example.com:4700"}

@@ -17,8 +17,9 @@ from coname.errors import ConameError, InvalidRequest, RegistrationRefused
 from coname.messages.client_pb2 import EmailProof
 from coname.oidc.claims import nonce_for
 from coname.oidc.fetching import Fetcher
-from coname.oidc.login import Logins
+from coname.oidc.login import Logins, chosen
 from coname.oidc.provider import Provider
+from coname.oidc.sealing import seal, unseal
 from coname.oidc.underway import LOGIN_SECONDS, SLOTS
 from coname.protocols.http_exchange import RequestHeaders
 from coname.protocols.oidc_routes import oidc_routes
@@ -456,6 +457,48 @@ class NamedProviderTests(FrontCase):
     async def test_where_its_login_begins_is_offered(self) -> None:
         offered = self.checker.offer("example.com")
         self.assertEqual(offered, [{"issuer": self.fake.issuer, "login": "/oidc/login/acme"}])
+
+
+class ChosenTests(FrontCase):
+    """Which of several providers is meant."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.providers = {
+            name: Provider(self.fake.settings(name=name), 60, Fetcher(reactor), reactor)
+            for name in ("acme", "", "other")
+        }
+
+    def check(self, fitting: list[str], wanted: str, expected: str | None) -> None:
+        found = chosen([self.providers[name] for name in fitting], wanted)
+        self.assertIs(found, None if expected is None else self.providers[expected])
+
+    def test_the_one_of_that_name(self) -> None:
+        self.check(["acme", "", "other"], "other", "other")
+
+    def test_nobody_has_it(self) -> None:
+        self.check(["acme", ""], "other", None)
+
+    def test_none_is_wanted_and_one_has_none(self) -> None:
+        self.check(["acme", ""], "", "")
+
+    def test_none_is_wanted_and_all_have_one(self) -> None:
+        self.check(["other", "acme"], "", "other")
+
+    def test_nobody_is_there(self) -> None:
+        self.check([], "", None)
+
+
+class CookieOfEarlierVersionTests(FrontCase):
+    async def test_a_login_that_began_before_an_upgrade_ends_after_it(self) -> None:
+        self.redeems()
+        departure = await self.depart()
+        name, content = departure.cookie.split("=", 1)
+        earlier = {field: value for field, value in (unseal(KEY, content) or {}).items() if field != "provider"}
+        answer = await self.get(
+            "/oidc/callback", f"{name}={seal(KEY, earlier)}", state=departure.asked["state"], code="a code"
+        )
+        self.assertIn("id_token", answer.outcome)
 
 
 class ProgramTests(FrontCase):

@@ -9,7 +9,7 @@ from twisted.internet.defer import CancelledError, gatherResults
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from coname.errors import Overloaded
+from coname.errors import Overloaded, Unavailable
 from coname.registration.one_thread import WAITING, OneThread
 
 
@@ -22,6 +22,12 @@ class OneThreadTests(TestCase):
         names = {await self.thread(lambda: current_thread().name) for _ in range(3)}
         self.assertEqual(len(names), 1)
         self.assertNotIn(current_thread().name, names)
+
+    async def test_after_the_end_there_is_none(self) -> None:
+        """Another one would keep the process from ending."""
+        self.thread.stop()
+        with self.assertRaises(Unavailable):
+            await self.thread(int, "1")
 
     async def test_what_goes_wrong_comes_back(self) -> None:
         with self.assertRaises(ValueError):
