@@ -47,11 +47,9 @@ def _named(policy: pb.RegistrationPolicy) -> Iterator[tuple[Message, str, str, b
     saml = policy.email_proof_by_saml
     for pair in saml.service_provider_tls.certificates:
         yield pair, "key_id", "signs requests to the identity provider", True
-    if saml.idp_metadata_file:
-        yield saml, "idp_metadata_file", "the identity provider's metadata, as of now", False
-    by_certificate = policy.email_proof_by_client_cert
-    if by_certificate.crl_file:
-        yield by_certificate, "crl_file", "revoked client certificates, as of now: keep it up to date there", False
+    yield saml, "idp_metadata_file", "the identity provider's metadata, as of now", False
+    revoked = "revoked client certificates, as of now: keep it up to date there"
+    yield policy.email_proof_by_client_cert, "crl_file", revoked, False
 
 
 def _free(name: str, taken: Collection[str]) -> str:

@@ -61,7 +61,7 @@ class NewReplica:
 
     def port(self, front: str, there: int) -> int:
         """The port of `front`, which is `there` at the model."""
-        return there if self.base_port is None else self.base_port + [*PORTS, "client_cert"].index(front)
+        return there if self.base_port is None else self.base_port + [*PORTS, _WITHOUT_TLS_OF_ITS_OWN].index(front)
 
 
 @dataclass(frozen=True)
